@@ -1,0 +1,109 @@
+"""The checks at the door: every public function that takes an image or a mask calls these, and works inside with clean tensors.
+
+A message says what came, what was expected, and how to mend it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["as_image", "as_mask", "as_pair", "describe"]
+
+
+def describe(value: object) -> str:
+    """One phrase that says what a value is, for error messages."""
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)} and dtype {str(value.dtype).removeprefix('torch.')}"
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"a {type(value).__name__} of shape {tuple(value.shape)} and dtype {value.dtype}"
+    return f"a {type(value).__name__}"
+
+
+def as_image(image: Tensor, name: str = "image", *, channels: int | None = None, values: bool = True) -> Tensor:
+    """Return ``image`` unchanged if it is a float (B, C, H, W) in [0, 1]; otherwise say how to make it one.
+
+    Args:
+        image: what the caller passed.
+        name: how the caller calls it.
+        channels: the number of channels that is needed, if it matters.
+        values: look at the values too (a pass over the data; models skip it inside their forward pass).
+
+    Raises:
+        TypeError: not a floating-point tensor.
+        ValueError: wrong number of dimensions or channels, empty, NaN, or outside [0, 1].
+    """
+    if not isinstance(image, Tensor):
+        raise TypeError(f"{name} is {describe(image)}; expected a torch tensor (B, C, H, W). Convert it with torch.as_tensor.")
+    if not image.is_floating_point():
+        raise TypeError(f"{name} is {describe(image)}; expected float values in [0, 1]. Convert 8-bit images with {name}.float() / 255.")
+    if image.dim() != 4:
+        hint = f" Add the batch dimension with {name}[None]." if image.dim() == 3 else ""
+        raise ValueError(f"{name} is {describe(image)}; expected four dimensions (B, C, H, W).{hint}")
+    if image.numel() == 0:
+        raise ValueError(f"{name} is {describe(image)}, which is empty; expected at least one image of at least one pixel.")
+    if channels is not None and image.shape[1] != channels:
+        hint = f" The channels come second: try {name}.permute(0, 3, 1, 2)." if image.shape[3] == channels else ""
+        raise ValueError(f"{name} is {describe(image)}; expected {channels} channels, (B, {channels}, H, W).{hint}")
+    if values:
+        _check_range(image, name)
+    return image
+
+
+def _check_range(image: Tensor, name: str) -> None:
+    low, high = (float(v) for v in image.detach().aminmax())
+    if low != low or high != high:
+        raise ValueError(f"{name} holds NaN in {int(image.isnan().sum())} places; expected finite values in [0, 1].")
+    if low < 0 or high > 1:
+        hint = "Scale [-1, 1] with (x + 1) / 2." if low >= -1 and high <= 1 else "Scale 8-bit values with x / 255, or clamp with x.clamp(0, 1)."
+        raise ValueError(f"{name} has values from {low:.4g} to {high:.4g}; expected [0, 1]. {hint}")
+
+
+def as_mask(mask: Tensor, like: Tensor | None = None, name: str = "mask", *, values: bool = True) -> Tensor:
+    """Return the mask as float (B, 1, H, W) of zeros and ones on the device (and in the dtype) of ``like``.
+
+    Args:
+        mask: uint8, bool or float, 1 = known, 0 = hole; a batch of one is expanded to the batch of ``like``.
+        like: the image that the mask belongs to.
+        name: how the caller calls it.
+        values: look at the values too.
+
+    Raises:
+        TypeError: not a tensor, or of a dtype that cannot be a mask.
+        ValueError: wrong shape, empty, or values other than 0 and 1.
+    """
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"{name} is {describe(mask)}; expected a torch tensor (B, 1, H, W), 1 = known, 0 = hole.")
+    if mask.is_complex():
+        raise TypeError(f"{name} is {describe(mask)}; expected uint8, bool or float, 1 = known, 0 = hole.")
+    if mask.dim() != 4 or mask.shape[1] != 1:
+        hint = {2: f" Add two dimensions with {name}[None, None].", 3: f" Add the channel with {name}[:, None]."}.get(mask.dim(), "")
+        if mask.dim() == 4 and mask.shape[1] > 1:
+            hint = f" One channel serves all colours: pass {name}[:, :1]."
+        raise ValueError(f"{name} is {describe(mask)}; expected one channel, (B, 1, H, W), 1 = known, 0 = hole.{hint}")
+    if mask.numel() == 0:
+        raise ValueError(f"{name} is {describe(mask)}, which is empty; expected at least one mask of at least one pixel.")
+    if like is not None:
+        mask = _match(mask, like, name)
+    if values and mask.dtype != torch.bool and not bool(((mask == 0) | (mask == 1)).all()):
+        low, high = (float(v) for v in mask.aminmax())
+        hint = f" Divide by {high:.0f}." if high > 1 and bool(((mask == 0) | (mask == high)).all()) else f" Decide with a threshold: {name} > 0.5."
+        raise ValueError(f"{name} has values from {low:.4g} to {high:.4g}; expected only 1 (known) and 0 (hole).{hint}")
+    return mask.to(dtype=like.dtype if like is not None else torch.float32)
+
+
+def _match(mask: Tensor, like: Tensor, name: str) -> Tensor:
+    if mask.shape[-2:] != like.shape[-2:]:
+        raise ValueError(
+            f"{name} has height and width {tuple(mask.shape[-2:])}, the image {tuple(like.shape[-2:])}; expected the same. "
+            "Draw the mask at the size of the image, or resize it with mode='nearest'."
+        )
+    if mask.shape[0] not in (1, like.shape[0]):
+        raise ValueError(f"{name} holds {mask.shape[0]} masks for {like.shape[0]} images; expected one each, or a single one for all.")
+    return mask.to(like.device).expand(like.shape[0], -1, -1, -1)
+
+
+def as_pair(image: Tensor, mask: Tensor, *, channels: int | None = None, values: bool = True) -> tuple[Tensor, Tensor]:
+    """Check an image and its mask together, as every inpainter does at its door; see :func:`as_image` and :func:`as_mask`."""
+    image = as_image(image, channels=channels, values=values)
+    return image, as_mask(mask, image, values=values)
