@@ -12,15 +12,18 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from inpaintlib._device import device, profile
+
 __version__ = "0.1.0"
-__all__ = ["baselines", "data", "evaluation", "layers", "losses", "masks", "metrics", "models", "train", "viz", "widgets"]
+_PARTS = ("baselines", "data", "evaluation", "layers", "losses", "masks", "metrics", "models", "train", "viz", "widgets")
+__all__ = ["device", "profile", *_PARTS]
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name in __all__:
+    if name in _PARTS:
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(_PARTS)}")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return [*globals(), *_PARTS]

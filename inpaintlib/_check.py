@@ -55,7 +55,8 @@ def _check_range(image: Tensor, name: str) -> None:
     if low != low or high != high:
         raise ValueError(f"{name} holds NaN in {int(image.isnan().sum())} places; expected finite values in [0, 1].")
     if low < 0 or high > 1:
-        hint = "Scale [-1, 1] with (x + 1) / 2." if low >= -1 and high <= 1 else "Scale 8-bit values with x / 255, or clamp with x.clamp(0, 1)."
+        signed = low >= -1 and high <= 1
+        hint = "Scale [-1, 1] with (x + 1) / 2." if signed else "Scale 8-bit values with x / 255, or clamp with x.clamp(0, 1)."
         raise ValueError(f"{name} has values from {low:.4g} to {high:.4g}; expected [0, 1]. {hint}")
 
 
@@ -87,7 +88,8 @@ def as_mask(mask: Tensor, like: Tensor | None = None, name: str = "mask", *, val
         mask = _match(mask, like, name)
     if values and mask.dtype != torch.bool and not bool(((mask == 0) | (mask == 1)).all()):
         low, high = (float(v) for v in mask.aminmax())
-        hint = f" Divide by {high:.0f}." if high > 1 and bool(((mask == 0) | (mask == high)).all()) else f" Decide with a threshold: {name} > 0.5."
+        two_valued = high > 1 and bool(((mask == 0) | (mask == high)).all())
+        hint = f" Divide by {high:.0f}." if two_valued else f" Decide with a threshold: {name} > 0.5."
         raise ValueError(f"{name} has values from {low:.4g} to {high:.4g}; expected only 1 (known) and 0 (hole).{hint}")
     return mask.to(dtype=like.dtype if like is not None else torch.float32)
 
