@@ -1,0 +1,78 @@
+"""What every model of the course has in common: a raw prediction, and a composited one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from inpaintlib._check import as_pair
+
+__all__ = ["Inpainter", "composite"]
+
+
+def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
+    """The known pixels of ``image``, and those of ``prediction`` in the hole.
+
+    Args:
+        prediction, image: float (B, 3, H, W).
+        mask: (B, 1, H, W), 1 = known, 0 = hole.
+
+    A choice, not a sum of products: known pixels come back unchanged to the last bit, and whatever lies under the hole,
+    NaN included, is left out.
+    """
+    return torch.where(mask > 0, image, prediction)
+
+
+class Inpainter(nn.Module):
+    """A network that fills holes. Subclasses write ``forward(image, mask)``, the raw prediction in [0, 1].
+
+    Attributes:
+        name: the name in the registry.
+        options: what the model was made with; ``models.create(name, **options)`` makes its twin.
+        size_multiple: height and width must be multiples of it, since each stride of 2 halves them.
+        card: what the training run wrote about the weights (data, masks, steps, metrics), if they were loaded.
+    """
+
+    name: str = ""
+    size_multiple: int = 1
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.options = options
+        self.card: dict[str, Any] | None = None
+
+    def check_size(self, image: Tensor) -> None:
+        """Raise a ValueError unless height and width fit the strides of the network."""
+        height, width = image.shape[-2:]
+        if height % self.size_multiple or width % self.size_multiple:
+            up = [-(-side // self.size_multiple) * self.size_multiple for side in (height, width)]
+            raise ValueError(
+                f"{self.name} got an image of {height} x {width}; expected multiples of {self.size_multiple}, since it halves the image "
+                f"again and again. Pad image and mask to {up[0]} x {up[1]} (the padding being hole), or crop them."
+            )
+
+    @torch.no_grad()
+    def inpaint(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Fill the hole: the inpainter ``(image, mask) -> image`` of this model, composited, without gradients.
+
+        Args:
+            image: float (B, 3, H, W) in [0, 1]; what lies under the hole does not matter.
+            mask: (B, 1, H, W), 1 = known, 0 = hole.
+
+        Returns:
+            (B, 3, H, W), the known pixels unchanged.
+        """
+        # Holes are blacked out before anything looks at the values: not even a NaN there may matter.
+        image, mask = as_pair(image, mask, channels=3, values=False)
+        image, mask = as_pair(composite(torch.zeros_like(image), image, mask), mask)
+        self.check_size(image)
+        training = self.training
+        self.eval()
+        try:
+            weight = next(self.parameters())
+            prediction = self(image.to(weight.device, weight.dtype), mask.to(weight.device, weight.dtype))
+        finally:
+            self.train(training)
+        return composite(prediction.to(image).clamp(0, 1), image, mask)

@@ -1,0 +1,79 @@
+"""The layer table of a model, as the slides of the five projects print theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Row", "Summary", "summary"]
+
+
+class Row(NamedTuple):
+    """One layer: its name in the model, its class, the shape (C, H, W) it puts out, and its parameters."""
+
+    name: str
+    layer: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The rows in the order in which the layers ran; ``total`` counts every parameter once."""
+
+    title: str
+    rows: list[Row]
+    total: int
+
+    def __str__(self) -> str:
+        cells = [("layer", "kind", "output", "parameters")]
+        cells += [(r.name, r.layer, " x ".join(map(str, r.shape)), f"{r.parameters:,}") for r in self.rows]
+        cells.append(("total", "", "", f"{self.total:,}"))
+        widths = [max(len(row[i]) for row in cells) for i in range(4)]
+        lines = ["  ".join(c.rjust(w) if i == 3 else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))) for row in cells]
+        return "\n".join([self.title, *lines])
+
+    __repr__ = __str__
+
+
+def summary(model: nn.Module, size: int | tuple[int, int] = 32) -> Summary:
+    """Run one image through ``model`` and list every layer that has parameters, with the shape of its output.
+
+    Args:
+        model: any model of the registry, or a module with ``forward(image, mask)``.
+        size: side of the image, or (height, width).
+
+    >>> from inpaintlib import models
+    >>> models.summary(models.create("vanilla_unet", depth=2)).total
+    102371
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    rows: list[Row] = []
+    hooks = []
+    for name, module in model.named_modules():
+        count = sum(p.numel() for p in module.parameters(recurse=False))
+        if count:
+            hooks.append(module.register_forward_hook(_recorder(rows, name, count)))
+    training = model.training
+    weight = next(model.parameters())
+    try:
+        with torch.no_grad():
+            model.eval()(weight.new_zeros(1, 3, height, width), weight.new_ones(1, 1, height, width))
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+    title = f"{getattr(model, 'name', '') or type(model).__name__} on 3 x {height} x {width}"
+    return Summary(title, rows, sum(p.numel() for p in model.parameters()))
+
+
+def _recorder(rows: list[Row], name: str, count: int) -> Callable[..., None]:
+    def record(module: nn.Module, inputs: Any, output: Tensor | tuple[Tensor, ...]) -> None:
+        y = output if isinstance(output, Tensor) else output[0]
+        rows.append(Row(name, type(module).__name__, tuple(y.shape[1:]), count))
+
+    return record
