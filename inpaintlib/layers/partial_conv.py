@@ -66,8 +66,7 @@ def partial_conv2d(
     """
     groups = _as_groups(x, mask, weight)
     y = F.conv2d(_masked(x, groups), weight, None, stride, padding, dilation)
-    factor, new_mask = _window_factor(groups, weight.shape[-2:], stride, padding, dilation)
-    factor, new_mask = factor.to(y.dtype), new_mask.to(y.dtype)
+    factor, new_mask = (m.to(y.dtype) for m in _window_factor(groups, weight.shape[-2:], stride, padding, dilation))
     if bias is None:
         return y.mul_(factor), new_mask
     # factor and bias in one pass over the output; the product with new_mask keeps the bias out of the holes
@@ -84,21 +83,22 @@ def _masked(x: Tensor, groups: Groups) -> Tensor:
 
 @torch.no_grad()
 def _window_factor(groups: Groups, kernel: Sequence[int], stride: Pair, padding: Pair, dilation: Pair) -> tuple[Tensor, Tensor]:
-    """(places / known, or 0 where nothing is known) and (1 where something is known), both (B, 1, H', W') in float32.
+    """(places / known, or 0 where nothing is known) and (1 where something is known), both (B, 1, H', W'), in float32 at least.
 
     One box sum of a one-channel mask for each group: the mask is the same for all its channels, so the number of
     known places is channels * box sum, exactly, and no mask with many channels is ever made.
     """
     places = kernel[0] * kernel[1] * sum(channels for _, channels in groups)
-    sums = [channels * _box_sum(mask.float(), kernel, stride, padding, dilation) for mask, channels in groups]
+    sums = [channels * _box_sum(mask, kernel, stride, padding, dilation) for mask, channels in groups]
     known = torch.stack(sums).sum(0) if len(sums) > 1 else sums[0]
-    new_mask = (known > 0).float()
+    new_mask = (known > 0).to(known.dtype)
     # A whole number needs no epsilon: clamped at 1 it divides safely, where 1e-8 would be 0 in half precision, and 0 / 0 a NaN.
     return new_mask * places / known.clamp(min=1), new_mask
 
 
 def _box_sum(mask: Tensor, kernel: Sequence[int], stride: Pair, padding: Pair, dilation: Pair) -> Tensor:
     """The number of ones in each window of a one-channel mask; places outside the image add nothing."""
+    mask = mask.to(torch.promote_types(mask.dtype, torch.float32))  # half precision counts no further than 2048
     ones = mask.new_ones(1, 1, *kernel)
     return F.conv2d(mask, ones, None, stride, padding, dilation)
 
@@ -114,6 +114,8 @@ def _as_groups(x: Tensor, mask: Tensor | Groups | None, weight: Tensor) -> list[
     if mask is None:
         mask = x.new_ones(x.shape[0], 1, *x.shape[2:])
     groups = [(mask, x.shape[1])] if isinstance(mask, Tensor) else list(mask)
+    if not all(isinstance(group, tuple | list) and len(group) == 2 for group in groups):
+        raise TypeError(f"mask is {describe(mask)}; expected a tensor (B, 1, H, W), or pairs of (mask, channels), one for each part.")
     total = sum(channels for _, channels in groups)
     if total != x.shape[1]:
         raise ValueError(f"the masks speak of {' + '.join(str(c) for _, c in groups)} channels, x has {x.shape[1]}; expected the same sum.")
