@@ -1,0 +1,124 @@
+"""Every model against the table of its source: shapes row by row, parameters in total, and the promises of the registry."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from inpaintlib import models
+from inpaintlib.layers import PartialConv2d
+
+S0 = [  # layer, output channels, side: the slides' table (row 7 corrected: 64, not 128)
+    ("PartialConv2d", 32, 32), ("PartialConv2d", 32, 16), ("BatchNorm2d", 32, 16),
+    ("PartialConv2d", 64, 16), ("PartialConv2d", 64, 8), ("BatchNorm2d", 64, 8),
+    ("PartialConv2d", 128, 8), ("PartialConv2d", 128, 4), ("BatchNorm2d", 128, 4),
+    ("PartialConv2d", 256, 4), ("PartialConv2d", 256, 2), ("BatchNorm2d", 256, 2),
+    ("PartialConv2d", 256, 4), ("PartialConv2d", 128, 4), ("BatchNorm2d", 128, 4),
+    ("PartialConv2d", 128, 8), ("PartialConv2d", 64, 8), ("BatchNorm2d", 64, 8),
+    ("PartialConv2d", 64, 16), ("PartialConv2d", 32, 16), ("BatchNorm2d", 32, 16),
+    ("PartialConv2d", 32, 32), ("PartialConv2d", 3, 32), ("BatchNorm2d", 3, 32),
+    ("PartialConv2d", 3, 32),
+]  # fmt: skip
+
+VANILLA = [  # parameters layer by layer, as the sources' own arithmetic has them
+    896, 9248, 18496, 36928, 73856, 147584, 295168, 590080, 1180160, 2359808,
+    524544, 1179904, 590080, 131200, 295040, 147584, 32832, 73792, 36928, 8224, 18464, 9248, 867,
+]  # fmt: skip
+
+
+def test_s0_row_by_row():
+    table = models.summary(models.create("partial_unet"))
+    assert [(row.layer, row.shape[0], row.shape[1]) for row in table.rows] == S0
+    convolutions = sum(row.parameters for row in table.rows if row.layer == "PartialConv2d")
+    assert (convolutions, table.total - convolutions, table.total) == (3_127_703, 1_414, 3_129_117)
+
+
+def test_s0_concatenations():
+    merges = [m for name, m in models.create("partial_unet").named_modules() if name.endswith("merge")]
+    assert [m.weight.shape[1] for m in merges if isinstance(m, PartialConv2d)] == [512, 256, 128, 64]
+
+
+def test_vanilla_unet_layer_by_layer():
+    table = models.summary(models.create("vanilla_unet"))
+    assert [row.parameters for row in table.rows] == VANILLA
+    assert table.total == sum(VANILLA) == 7_760_931
+    assert "7,760,931" in str(table)
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4, 5])
+def test_depth_is_the_number_of_resolutions(depth):
+    table = models.summary(models.create("vanilla_unet", depth=depth, width=8))
+    assert {row.shape[1] for row in table.rows} == {32 // 2**level for level in range(depth)}
+
+
+def small(name):
+    return models.create(name, width=8)
+
+
+@pytest.mark.parametrize("name", models.names())
+class TestEveryModel:
+    def test_raw_prediction_has_shape_and_range(self, name):
+        image = torch.rand(2, 3, 32, 48)
+        y = small(name)(image, torch.ones(2, 1, 32, 48))
+        assert y.shape == image.shape and 0 <= y.min() and y.max() <= 1
+
+    def test_inpaint_keeps_what_is_known_and_ignores_what_is_not(self, name):
+        model, g = small(name), torch.Generator().manual_seed(1)
+        image = torch.rand(3, 3, 32, 32, generator=g)
+        mask = (torch.rand(3, 1, 32, 32, generator=g) < 0.7).to(torch.uint8)
+        filled = model.inpaint(image, mask)
+        known = mask.bool().expand_as(image)
+        assert torch.equal(filled[known], image[known]) and not filled.requires_grad
+        for junk in (0.0, 1.0, float("nan"), 1e9):
+            assert torch.equal(model.inpaint(torch.where(known, image, torch.tensor(junk)), mask), filled)
+
+    def test_a_batch_of_one_equals_the_same_image_in_a_batch(self, name):
+        model, image = small(name).eval(), torch.rand(4, 3, 32, 32)
+        mask = (torch.rand(4, 1, 32, 32) < 0.7).float()
+        together = model.inpaint(image, mask)
+        torch.testing.assert_close(torch.cat([model.inpaint(i[None], m[None]) for i, m in zip(image, mask, strict=True)]), together)
+
+    def test_extreme_masks(self, name):
+        model, image = small(name), torch.rand(1, 3, 32, 32)
+        assert torch.equal(model.inpaint(image, torch.ones(1, 1, 32, 32)), image)
+        assert model.inpaint(image, torch.zeros(1, 1, 32, 32)).isfinite().all()
+
+    def test_inpaint_leaves_the_training_mode_alone(self, name):
+        model = small(name).train()
+        before = {key: value.clone() for key, value in model.state_dict().items()}
+        model.inpaint(torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32))
+        assert model.training
+        assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+    def test_options_make_its_twin(self, name):
+        model = small(name)
+        twin = models.create(name, **model.options)
+        assert {k: v.shape for k, v in twin.state_dict().items()} == {k: v.shape for k, v in model.state_dict().items()}
+
+    @pytest.mark.parametrize(
+        ("image", "mask", "error", "says"),
+        [
+            (torch.rand(1, 3, 33, 32), torch.ones(1, 1, 33, 32), ValueError, "multiples of"),
+            (torch.rand(3, 32, 32), torch.ones(1, 1, 32, 32), ValueError, "four dimensions"),
+            (torch.rand(1, 32, 32, 3), torch.ones(1, 1, 32, 32), ValueError, "permute"),
+            (torch.rand(1, 3, 32, 32) * 255, torch.ones(1, 1, 32, 32), ValueError, "255"),
+            (torch.rand(1, 3, 32, 32) * 2 - 1, torch.ones(1, 1, 32, 32), ValueError, r"\[-1, 1\]"),
+            (torch.full((1, 3, 32, 32), float("nan")), torch.ones(1, 1, 32, 32), ValueError, "NaN"),
+            (torch.zeros(1, 3, 32, 32, dtype=torch.uint8), torch.ones(1, 1, 32, 32), TypeError, "255"),
+            (torch.rand(0, 3, 32, 32), torch.ones(1, 1, 32, 32), ValueError, "empty"),
+            (torch.rand(1, 3, 32, 32), torch.ones(1, 3, 32, 32), ValueError, "One channel"),
+            (torch.rand(1, 3, 32, 32), torch.full((1, 1, 32, 32), 255), ValueError, "Divide by 255"),
+        ],
+    )
+    def test_bad_input_is_named(self, name, image, mask, error, says):
+        with pytest.raises(error, match=says):
+            small(name).inpaint(image, mask)
+
+
+def test_unknown_names_and_options_are_refused():
+    with pytest.raises(ValueError, match="partial_unet, vanilla_unet|expected one of"):
+        models.create("unet")
+    with pytest.raises(ValueError, match="does not take"):
+        models.create("vanilla_unet", depht=3)
+    with pytest.raises(ValueError, match="2 to 5"):
+        models.create("vanilla_unet", depth=6)
