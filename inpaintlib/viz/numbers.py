@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from inpaintlib.viz import theme
-from inpaintlib.viz.pictures import _plane
+from inpaintlib.viz.pictures import plane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def number_grid(
     if ax is None:
         _, axes = theme.figure(width * _CELL + 0.2, height * _CELL + (0.4 if title else 0.1))
         ax = axes[0, 0]
-    known = np.ones_like(values) if mask is None else _plane(mask)
+    known = np.ones_like(values) if mask is None else plane(mask)
     if known.shape != values.shape:
         raise ValueError(f"mask is {known.shape} high and wide, array {values.shape}; expected the same.")
     with theme.style():
@@ -156,7 +156,7 @@ def convolution_picture(
     if not (0 <= row < result.shape[0] and 0 <= column < result.shape[1]):
         raise ValueError(f"window is {window}; expected a cell of the output, which is {result.shape[0]} by {result.shape[1]}.")
     partial = mask is not None
-    known = _plane(mask) if mask is not None else np.ones_like(values)
+    known = plane(mask) if mask is not None else np.ones_like(values)
     values = np.pad(values, padding)
     known = np.pad(known, padding, constant_values=0 if partial else 1)
     cells = np.zeros(values.shape, dtype=bool)
@@ -169,7 +169,7 @@ def convolution_picture(
     masks, marks = {"image": known}, {"image": _outline(cells), "output": (row, column)}
     signs = ["∗", "="]
     if new_mask is not None:
-        grids["new mask"], masks["new mask"], marks["new mask"] = _plane(new_mask), _plane(new_mask), (row, column)
+        grids["new mask"], masks["new mask"], marks["new mask"] = plane(new_mask), plane(new_mask), (row, column)
         signs.append("")
     note = window_sum(inside[0], weights, inside[1] if partial else None)
     return number_row(grids, masks=masks, highlights=marks, signs=signs, note=note)
@@ -185,7 +185,7 @@ def window_sum(values: Grid, kernel: Grid, known: Grid | None = None) -> str:
     7 × 2/1 = 14    (2 in the window, 1 known)
     """
     v, w = _numbers(values, "values"), _numbers(kernel, "kernel")
-    m = np.ones_like(v) if known is None else _plane(known)
+    m = np.ones_like(v) if known is None else plane(known)
     bracket = [[f"({t})" if (t := number_text(x)).startswith("−") else t for x in line] for line in w]
     terms = [
         " + ".join(f"{number_text(v[i, j])}·{bracket[i][j]}" if m[i, j] else "▨" for j in range(v.shape[1])) for i in range(v.shape[0])

@@ -114,7 +114,7 @@ def mark_holes(ax: Axes, mask: Tensor | np.ndarray) -> None:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
-    hole = _plane(mask) == 0
+    hole = plane(mask) == 0
     corners: list[tuple[float, float]] = []
     for y, x0, x1 in _runs(hole):
         corners += [(x0 - 0.5, y - 0.5), (x1 - 0.5, y - 0.5), (x1 - 0.5, y + 0.5), (x0 - 0.5, y + 0.5), (x0 - 0.5, y - 0.5)]
@@ -177,7 +177,7 @@ def _array(image: Tensor | np.ndarray) -> np.ndarray:
     return array if array.ndim == 2 else array.transpose(1, 2, 0)
 
 
-def _plane(mask: Tensor | np.ndarray) -> np.ndarray:
+def plane(mask: Tensor | np.ndarray) -> np.ndarray:
     """(H, W) of a mask with leading dimensions of one."""
     plane = torch.as_tensor(mask).detach().cpu()
     while plane.dim() > 2 and plane.shape[0] == 1:

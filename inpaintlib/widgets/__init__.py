@@ -1,0 +1,11 @@
+"""Interactive figures: each works by mouse, touch and keyboard, and carries a still twin that is seen without a running kernel.
+
+They are built on anywidget: a Python class and an ES module in the same folder, without a build step; nothing is fetched from outside.
+"""
+
+from inpaintlib.widgets.base import CourseWidget
+from inpaintlib.widgets.convolution_stepper import ConvolutionStepper
+from inpaintlib.widgets.mask_painter import MaskPainter
+from inpaintlib.widgets.partial_convolution_stepper import PartialConvolutionStepper
+
+__all__ = ["ConvolutionStepper", "CourseWidget", "MaskPainter", "PartialConvolutionStepper"]
