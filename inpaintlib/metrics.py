@@ -1,0 +1,335 @@
+"""How good is a filling? Every measure of quality that the course uses, one value an image, over a chosen region.
+
+The regions of a picture with a hole:
+
+    all        every pixel
+    hole       the pixels that had to be filled
+    known      the pixels that were given; a composited result is exact there
+    boundary   the band along the rim: pixels of the hole at most ``width`` steps (a diagonal one counts as one) from a known
+               pixel, and known pixels at most ``width`` steps from the hole. Seams show here.
+
+Errors (MSE, MAE) are small when good; PSNR, SSIM and the measures of hole detection are large when good. Soft Dice is neither:
+read its docstring. Everything runs on any device; float16 and bfloat16 images are measured in float32; gradients flow through
+mse, mae, psnr, ssim and dice, so that ``1 - ssim(...)`` can be a loss.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from inpaintlib._check import as_image, as_mask, describe
+from inpaintlib._ssim import WINDOW, similarity
+
+__all__ = [
+    "HoleDetection",
+    "Region",
+    "dice",
+    "dice_of_truth",
+    "hole_detection",
+    "mae",
+    "mse",
+    "psnr",
+    "region_pixels",
+    "ssim",
+    "ssim_map",
+]
+
+Region = Literal["all", "hole", "known", "boundary"]
+
+
+def mse(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region = "all", width: int = 2) -> Tensor:
+    """Mean squared error over the pixels and channels of a region.
+
+    Args:
+        prediction: float (B, C, H, W) in [0, 1].
+        target: the same shape and range.
+        mask: (B, 1, H, W), 1 = known, 0 = hole; needed unless ``region="all"``.
+        region: the pixels that count.
+        width: of the boundary band on either side of the rim, in pixels.
+
+    Returns:
+        (B,), in squared intensities; 0 is perfect.
+
+    Raises:
+        TypeError: not float tensors.
+        ValueError: shapes differ, values leave [0, 1], the mask is missing, or the region is empty in some image.
+
+    >>> black, grey = torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.5)
+    >>> mse(grey, black)
+    tensor([0.2500])
+    """
+    prediction, target, chosen = _select(prediction, target, mask, region, width)
+    return _average((prediction - target).square(), chosen)
+
+
+def mae(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region = "all", width: int = 2) -> Tensor:
+    """Mean absolute error (L1) over the pixels and channels of a region; arguments and errors as in :func:`mse`.
+
+    Over a composited whole image it is the error over the hole times the hole's share of the pixels: a small hole flatters.
+
+    Returns:
+        (B,), in intensities; 0 is perfect, 1/255 is one grey level.
+
+    >>> mae(torch.full((1, 3, 2, 2), 0.5), torch.zeros(1, 3, 2, 2))
+    tensor([0.5000])
+    """
+    prediction, target, chosen = _select(prediction, target, mask, region, width)
+    return _average((prediction - target).abs(), chosen)
+
+
+def psnr(
+    prediction: Tensor, target: Tensor, *, data_range: float, mask: Tensor | None = None, region: Region = "all", width: int = 2
+) -> Tensor:
+    """Peak signal-to-noise ratio, 10 log10(data_range^2 / MSE).
+
+    ``data_range`` has no default, because a wrong one goes unnoticed: with the peak of 8-bit images, 255, on images in [0, 1] every
+    result is 20 log10(255) = 48.13 dB too high. A published "78.56 dB" was 30.43 dB. This function warns when it looks like that.
+
+    The mean of PSNRs is not the PSNR of the mean error (it is never smaller): tables must say which they print. Ours print the
+    mean over images.
+
+    Args:
+        prediction: float (B, C, H, W) in [0, ``data_range``].
+        target: the same shape and range.
+        data_range: the distance between the smallest and the largest possible value: 1 for images in [0, 1], 255 for 8-bit values.
+        mask, region, width: as in :func:`mse`.
+
+    Returns:
+        (B,), in dB; infinite where prediction and target are identical.
+
+    Raises:
+        TypeError: not float tensors.
+        ValueError: as :func:`mse`, or ``data_range`` is not positive or smaller than the values.
+
+    Source: the usual definition; S. Winkler and P. Mohandas, IEEE Trans. Broadcasting 54 (2008), on what it can and cannot tell.
+
+    >>> psnr(torch.full((1, 3, 2, 2), 0.1), torch.zeros(1, 3, 2, 2), data_range=1)
+    tensor([20.])
+    """
+    prediction, target, chosen = _select(prediction, target, mask, region, width, data_range)
+    if data_range > 1 and float(prediction.detach().amax()) <= 1 and float(target.detach().amax()) <= 1:
+        warnings.warn(
+            f"psnr got data_range={data_range:g}, but no value exceeds 1. If these images are in [0, 1], every value is "
+            f"{20 * math.log10(data_range):.2f} dB too high: pass data_range=1.",
+            stacklevel=2,
+        )
+    return 10 * torch.log10(data_range**2 / _average((prediction - target).square(), chosen))
+
+
+def ssim(
+    prediction: Tensor, target: Tensor, *, data_range: float, mask: Tensor | None = None, region: Region = "all", width: int = 2
+) -> Tensor:
+    """Structural similarity, the mean of :func:`ssim_map` over a region and the channels.
+
+    With ``region="all"`` only windows that lie wholly inside the image count, as in the paper (a rim of 5 pixels is left out); this
+    equals scikit-image with ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False``. The other regions count all of
+    their pixels, and windows that reach over the edge of the image see it mirrored; over all pixels this is what torchmetrics
+    returns. A window that is centred in the hole sees known pixels too, so the SSIM of a hole rises with a smaller hole.
+
+    Args:
+        prediction: float (B, C, H, W) in [0, ``data_range``], both sides at least 11 pixels.
+        target: the same shape and range.
+        data_range: 1 for images in [0, 1], 255 for 8-bit values; no default, as a wrong one goes unnoticed.
+        mask, region, width: as in :func:`mse`.
+
+    Returns:
+        (B,), between -1 and 1; 1 where prediction and target are identical.
+
+    Raises:
+        TypeError: not float tensors.
+        ValueError: as :func:`psnr`, or a side is shorter than the window.
+
+    Source: Z. Wang, A. Bovik, H. Sheikh, E. Simoncelli, IEEE Trans. Image Processing 13 (2004), eq. 13 with k1 = 0.01, k2 = 0.03.
+
+    >>> picture = torch.rand(1, 3, 16, 16)
+    >>> ssim(picture, picture, data_range=1)
+    tensor([1.])
+    """
+    prediction, target, chosen = _select(prediction, target, mask, region, width, data_range)
+    index = similarity(prediction, target, data_range)
+    rim = WINDOW // 2
+    return _average(index[..., rim:-rim, rim:-rim] if chosen is None else index, chosen)
+
+
+def ssim_map(prediction: Tensor, target: Tensor, *, data_range: float) -> Tensor:
+    """The structural similarity around each pixel; arguments and errors as in :func:`ssim`.
+
+    Returns:
+        (B, C, H, W), between -1 and 1. Within 5 pixels of the edge the window sees the image mirrored.
+    """
+    prediction, target, _ = _select(prediction, target, None, "all", 1, data_range)
+    return similarity(prediction, target, data_range)
+
+
+def dice(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region = "all", width: int = 2) -> Tensor:
+    """Soft Dice overlap of two intensity images, 2 sum(AB) / (sum A + sum B).
+
+    On intensities a perfect prediction does not score 1 but E[x^2] / E[x], about 0.61 on CIFAR-10, and other pictures score more,
+    plain white among them: compare with :func:`dice_of_truth` before reading anything into a value.
+
+    Args:
+        prediction: float (B, C, H, W) in [0, 1].
+        target: the same shape and range.
+        mask, region, width: as in :func:`mse`.
+
+    Returns:
+        (B,), one value an image, without unit; 0 where both are black.
+
+    Raises:
+        TypeError: not float tensors.
+        ValueError: shapes differ, values leave [0, 1], the mask is missing, or the region is empty in some image.
+
+    Source: L. R. Dice, Ecology 26 (1945), for sets.
+
+    >>> dice(torch.ones(1, 3, 2, 2), torch.ones(1, 3, 2, 2))
+    tensor([1.])
+    """
+    prediction, target, chosen = _select(prediction, target, mask, region, width)
+    overlap = _average(prediction * target, chosen)
+    size = _average(prediction + target, chosen)
+    # Two images of one constant c score c, so two black ones score 0, the limit; the clamp keeps 0 / 0 out.
+    return 2 * overlap / size.clamp_min(torch.finfo(size.dtype).tiny)
+
+
+def dice_of_truth(target: Tensor, *, mask: Tensor | None = None, region: Region = "all", width: int = 2) -> Tensor:
+    """What :func:`dice` gives a perfect prediction, E[x^2] / E[x]: the yardstick for reading a soft Dice. (B,).
+
+    >>> dice_of_truth(torch.full((1, 3, 2, 2), 0.25))  # a flat grey image, predicted perfectly
+    tensor([0.2500])
+    """
+    return dice(target, target, mask=mask, region=region, width=width)
+
+
+class HoleDetection(NamedTuple):
+    """How well a hole map was found; each (B,), between 0 and 1."""
+
+    precision: Tensor
+    recall: Tensor
+    accuracy: Tensor
+    dice: Tensor
+
+
+def hole_detection(predicted_mask: Tensor, mask: Tensor) -> HoleDetection:
+    """Compare two binary hole maps; "positive" is a hole pixel.
+
+        precision = TP / (TP + FP)    of the pixels called hole, the share that is
+        recall    = TP / (TP + FN)    of the hole's pixels, the share that was found
+        accuracy  = (TP + TN) / all   flattering where holes are small: calling nothing a hole scores 0.85 on holes of 15 %
+        dice      = 2 TP / (2 TP + FP + FN), the harmonic mean of precision and recall, also called F1
+
+    A ratio of nothing to nothing counts as 1: who calls no pixel a hole has made no false claim (precision 1) but found nothing (recall 0).
+
+    Args:
+        predicted_mask: (B, 1, H, W), 1 = held for known, 0 = held for hole; threshold a detector's output first.
+        mask: the true one, the same shape.
+
+    Raises:
+        TypeError: not tensors.
+        ValueError: shapes differ, or values other than 0 and 1.
+
+    >>> truth, guess = torch.tensor([[[[0, 0, 1, 1]]]]), torch.tensor([[[[0, 1, 1, 0]]]])
+    >>> [float(value) for value in hole_detection(guess, truth)]
+    [0.5, 0.5, 0.5, 0.5]
+    """
+    claimed, hole = as_mask(predicted_mask, name="predicted_mask") == 0, as_mask(mask) == 0
+    if claimed.shape != hole.shape:
+        raise ValueError(f"predicted_mask is {describe(predicted_mask)}, mask is {describe(mask)}; expected the same shape.")
+    if claimed.device != hole.device:
+        raise ValueError(f"predicted_mask is on {claimed.device}, mask on {hole.device}; move one with .to(...).")
+    claimed, hole = claimed.flatten(1), hole.flatten(1)  # (B, H * W)
+    both, right = (claimed & hole).sum(1), (claimed == hole).sum(1)
+    return HoleDetection(
+        precision=_ratio(both, claimed.sum(1)),
+        recall=_ratio(both, hole.sum(1)),
+        accuracy=right / hole.shape[1],
+        dice=_ratio(2 * both, claimed.sum(1) + hole.sum(1)),
+    )
+
+
+def region_pixels(mask: Tensor, region: Region, *, width: int = 2) -> Tensor:
+    """The pixels of a region, as defined at the head of this file.
+
+    Args:
+        mask: (B, 1, H, W), 1 = known, 0 = hole.
+        region: which pixels.
+        width: of the boundary band on either side of the rim, in pixels.
+
+    Returns:
+        float (B, 1, H, W), 1 = in the region.
+
+    >>> region_pixels(torch.tensor([[[[1, 1, 1, 0, 0, 0]]]]), "boundary", width=1)
+    tensor([[[[0., 0., 1., 1., 0., 0.]]]])
+    """
+    known = as_mask(mask)
+    if region == "all":
+        return torch.ones_like(known)
+    if region == "hole":
+        return 1 - known
+    if region == "known":
+        return known
+    if region != "boundary":
+        raise ValueError(f"region is {region!r}; expected 'all', 'hole', 'known' or 'boundary'.")
+    if not isinstance(width, int) or width < 1:
+        raise ValueError(f"width is {width!r}; expected a whole number of pixels, at least 1.")
+    # Grown by ``width``, known and hole overlap in exactly the band along the rim.
+    return _dilate(known, width) * _dilate(1 - known, width)
+
+
+def _dilate(pixels: Tensor, steps: int) -> Tensor:
+    """Grow a 0/1 map by ``steps`` pixels in each of the eight directions."""
+    return F.max_pool2d(pixels, 2 * steps + 1, stride=1, padding=steps)
+
+
+def _select(
+    prediction: Tensor, target: Tensor, mask: Tensor | None, region: Region, width: int, data_range: float = 1.0
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The door of every metric: checked images (B, C, H, W) and the pixels that count (B, 1, H, W), or None for all of them."""
+    if not data_range > 0:
+        raise ValueError(f"data_range is {data_range!r}; expected a positive number: 1 for images in [0, 1], 255 for 8-bit values.")
+    prediction = _as_measurable(prediction, "prediction", data_range)
+    target = _as_measurable(target, "target", data_range)
+    if prediction.shape != target.shape:
+        raise ValueError(f"prediction is {describe(prediction)}, target is {describe(target)}; expected the same shape.")
+    if prediction.device != target.device:
+        raise ValueError(f"prediction is on {prediction.device}, target on {target.device}; move one of them with .to(...).")
+    if region == "all":
+        return prediction, target, None
+    if mask is None:
+        raise ValueError(f"region={region!r} needs the mask: pass mask=(B, 1, H, W), 1 = known, 0 = hole.")
+    chosen = region_pixels(as_mask(mask, target), region, width=width)
+    empty = (chosen.flatten(1).amax(1) == 0).nonzero().flatten().tolist()
+    if empty:
+        raise ValueError(
+            f"region={region!r} holds no pixel in image {empty[0]} ({len(empty)} of {len(chosen)} images); a mean over nothing has no "
+            "value. Leave such images out, or measure another region. 1 = known, 0 = hole."
+        )
+    return prediction, target, chosen
+
+
+def _as_measurable(image: Tensor, name: str, data_range: float) -> Tensor:
+    image = as_image(image, name, values=data_range == 1)
+    if data_range != 1:
+        low, high = (float(value) for value in image.detach().aminmax())
+        if not (low >= 0 and high <= data_range):  # written so that NaN fails too
+            raise ValueError(
+                f"{name} has values from {low:.4g} to {high:.4g}; with data_range={data_range:g} expected finite values in "
+                f"[0, {data_range:g}]. Pass the distance between the smallest and the largest possible value."
+            )
+    return image.float() if image.dtype in (torch.float16, torch.bfloat16) else image
+
+
+def _average(values: Tensor, chosen: Tensor | None) -> Tensor:
+    """Mean over channels and chosen pixels: (B, C, H, W) and (B, 1, H, W) to (B,)."""
+    if chosen is None:
+        return values.flatten(1).mean(1)
+    return (values * chosen).flatten(1).sum(1) / (chosen.flatten(1).sum(1) * values.shape[1])
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+    return torch.where(whole == 0, torch.ones_like(part / 1), part / whole.clamp_min(1))
