@@ -1,0 +1,404 @@
+# %% [markdown]
+# {{ head }}
+
+# %% [markdown]
+# ## One operation, three pictures
+#
+# Below is a photograph, and beside it three pictures made from it. Each of the three was made by the same small operation: take the
+# nine pixels around a place, multiply them by nine numbers, add up. Only the nine numbers differ.
+#
+# **Which nine numbers keep the whiskers and drop everything that is smooth?** At the end of this lesson you can write them down, and
+# you will have seen why this one operation is the brick from which every network of the course is built.
+
+# %%
+import torch
+import torch.nn.functional as F
+from course.checks import predict
+
+from inpaintlib import data, example, viz, widgets
+
+torch.manual_seed(0)
+photo = data.load_photo("chelsea")[:, :, 20:276, 90:346]  # (1, 3, 256, 256), a cat
+grey = photo.mean(dim=1, keepdim=True)  # (1, 1, 256, 256)
+
+nine_numbers = {
+    "blur": torch.full((3, 3), 1 / 9),
+    "sharpen": torch.tensor([[0.0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
+    "edges": torch.tensor([[-1.0, -1, -1], [-1, 8, -1], [-1, -1, -1]]),
+}
+pictures = {"photograph": grey[0]}
+for name, kernel in nine_numbers.items():
+    picture = F.conv2d(grey, kernel[None, None])[0]
+    pictures[name] = (picture.abs() * 3 if name == "edges" else picture).clamp(0, 1)
+viz.show(
+    viz.image_row(pictures),
+    alt="A grey photograph of a cat, and three versions of it: one blurred, one sharpened, one dark but for bright whiskers, eyes and fur.",
+    caption="One photograph and three pictures made from it, each by nine multiplications and a sum at every pixel.",
+)
+
+# %% [markdown]
+# ## One window by hand
+#
+# We start where everything can be checked on paper: an image of 5 x 5 numbers and a **kernel** of 3 x 3.
+
+# %%
+image, kernel = example.image, example.kernel
+viz.show(
+    viz.number_row({"image": image, "kernel": kernel}),
+    alt="A grid of 5 by 5 whole numbers between 2 and 8, and a kernel of 3 by 3: a column of ones, a column of zeros, a column of minus ones.",
+    caption="The worked example of this course. You will meet it again, with holes in it.",
+)
+
+# %% [markdown]
+# Lay the kernel on the top left corner of the image. It covers a **window** of nine pixels. Multiply each pixel with the number of the
+# kernel that lies on it, and add up the nine products.
+
+# %%
+predict(
+    "The window at the top left holds 7 2 3 / 4 5 3 / 3 3 2. The kernel is 1 0 -1 in each row. What is the sum of the nine products?",
+    choices=["6", "14", "22", "0"],
+    answer=0,
+    explain="The left column counts plus, the middle column not at all, the right column minus: (7 + 4 + 3) - (3 + 3 + 2) = 14 - 8 = 6.",
+)
+
+# %% tags=["compare"]
+window = image[:3, :3]
+print(window * kernel)
+print("sum:", (window * kernel).sum().item())
+
+# %% [markdown]
+# The kernel answers one question at each place: *how much brighter is the left than the right?* It is positive where the image gets darker
+# from left to right, negative where it gets brighter, and 0 where both sides are equal. It is an **edge detector** for vertical edges.
+#
+# Now let the window slide. Step through all nine places with the buttons, or click into the widget and use the arrow keys.
+
+# %%
+widgets.ConvolutionStepper(image, kernel)
+
+# %% [markdown]
+# ## The same in code
+#
+# What you did by hand are two loops over the places of the output, and one line in the middle.
+
+# %% tags=["compare"]
+def correlate(image, kernel):
+    """Slide the kernel over the image; one sum of products at each place."""
+    k = kernel.shape[0]
+    rows, columns = image.shape[0] - k + 1, image.shape[1] - k + 1
+    output = torch.zeros(rows, columns)
+    for i in range(rows):
+        for j in range(columns):
+            output[i, j] = (image[i : i + k, j : j + k] * kernel).sum()
+    return output
+
+
+print(correlate(image, kernel))
+
+# %% [markdown]
+# PyTorch has this operation as `F.conv2d`. It wants a batch and channels: an image is `(B, C, H, W)`, and the kernels of a layer are
+# `(Cout, Cin, k, k)`. With three colours in, the kernel has three slices, and the sum runs over all three: **a sum over channels, not one
+# result for each**.
+
+# %% tags=["compare"]
+y = F.conv2d(image[None, None], kernel[None, None])  # (1, 1, 3, 3)
+print(y[0, 0])
+print("equal to the loops:", torch.equal(y[0, 0], correlate(image, kernel)))
+
+# %% [markdown]
+# Two loops in Python are slow, and you never write them again: `F.conv2d` does the same in optimised code, for thousands of images at a
+# time. But everything in this course that is called a layer is this loop, with one line in the middle changed.
+
+# %% [markdown]
+# ## Correlation or convolution?
+#
+# There is a small quarrel about names. In mathematics a *convolution* turns the kernel by 180 degrees before it slides. What we did, and
+# what every deep-learning library does under the name `conv2d`, is strictly a *cross-correlation*.
+#
+# A single bright pixel shows the difference at once. Send the kernel 1 ... 9 over an image that is 0 but for a single 1:
+
+# %%
+predict(
+    "A kernel with the numbers 1 to 9 slides (without turning) over an image that is 0 but for one 1 in its middle. What is the output?",
+    choices=["the kernel 1 2 3 / 4 5 6 / 7 8 9", "the kernel turned by 180 degrees: 9 8 7 / 6 5 4 / 3 2 1", "nine times the number 5"],
+    answer=1,
+    explain="At the first place of the output, the 1 lies under the kernel's last number, 9. As the window moves right, the 1 moves left "
+    "through the kernel. So the kernel comes out backwards. Mathematicians turn it first, so that it comes out as it went in.",
+)
+
+# %% tags=["compare"]
+impulse = torch.zeros(5, 5)
+impulse[2, 2] = 1
+count = torch.arange(1.0, 10).reshape(3, 3)
+print("correlation (what F.conv2d does):\n", correlate(impulse, count))
+print("convolution (the kernel turned first):\n", correlate(impulse, count.flip(0, 1)))
+
+# %% [markdown]
+# For a network it does not matter: it *learns* its kernels, and a turned kernel is learned as easily as another. It matters when you
+# compare with `scipy.signal.convolve2d`, or copy a kernel from a book on signal processing. We say *convolution*, as everybody does, and
+# mean the sliding without turning.
+
+# %% [markdown]
+# ## Padding: what happens at the border
+#
+# Our 5 x 5 image gave a 3 x 3 output: the window fits in only three times. A network of many layers would lose a rim in each.
+
+# %%
+predict(
+    "An image of 32 x 32 goes through ten convolutions of 3 x 3, without padding. How large is what comes out?",
+    choices=["32 x 32", "22 x 22", "12 x 12", "2 x 2"],
+    answer=2,
+    explain="Each layer takes one pixel from each side, two in each direction: 32 - 10 x 2 = 12.",
+)
+
+# %% tags=["compare"]
+x = torch.rand(1, 1, 32, 32)
+for _ in range(10):
+    x = F.conv2d(x, torch.rand(1, 1, 3, 3))
+print(tuple(x.shape))
+
+# %% [markdown]
+# The usual remedy is **padding**: put a rim of zeros around the image, one pixel wide for a 3 x 3 kernel. The size stays ("same" padding).
+# But zero is not nothing: zero is *black*. The kernel cannot know that these pixels were invented. Watch a blur of 9 x 9 meet its border,
+# first on a picture that is white everywhere:
+
+# %%
+blur = torch.full((1, 1, 9, 9), 1 / 81)
+white = torch.ones(1, 1, 48, 48)
+once = F.conv2d(white, blur, padding=4)
+five = white
+for _ in range(5):
+    five = F.conv2d(five, blur, padding=4)
+viz.show(
+    viz.image_row({"white": white[0], "blurred once": once[0], "blurred five times": five[0]}),
+    alt="A white square; the same square blurred with zero padding, its border grey; after five blurs a broad dark frame has grown inwards.",
+    caption="A mean of white pixels should be white. With zero padding the border darkens, and the darkness creeps inwards with each layer.",
+)
+print(f"the corner of a white picture, blurred once: {once[0, 0, 0, 0]:.3f}")
+
+# %% [markdown]
+# Keep this picture in mind. A pixel outside the image and a pixel inside a hole have the same problem: *nobody knows its value, and 0 is a
+# bad guess*. [Partial convolution](unit:partial_convolution) solves both with one idea.
+
+# %% [markdown]
+# ## Stride, dilation, and the size of the output
+#
+# Two more numbers describe how a kernel slides:
+#
+# - **stride** $s$: by how many pixels the window moves. Stride 2 halves the image, and is how networks look at it from further away.
+# - **dilation** $d$: the distance between the pixels that the kernel takes. A 3 x 3 kernel with dilation 2 covers 5 x 5 and still has
+#   nine numbers.
+#
+# With padding $p$ and a kernel of size $k$, an image of side $n$ gives an output of side
+#
+# $$ \left\lfloor \frac{n + 2p - d\,(k-1) - 1}{s} \right\rfloor + 1 . $$
+#
+# Read it from the inside: $d\,(k-1)+1$ is the width that the kernel covers; what is left of the padded image is the room in which it can
+# move; it moves in steps of $s$; and the first place counts too.
+#
+# Change the three numbers in the widget and watch the output's size. When does the last row of the image go unused?
+
+# %%
+widgets.ConvolutionStepper(image, kernel, stride=2, padding=1)
+
+# %%
+predict(
+    "An image of 32 x 32, a kernel of 3 x 3, stride 2, padding 1. What size comes out?",
+    choices=["15 x 15", "16 x 16", "17 x 17", "32 x 32"],
+    answer=1,
+    explain="(32 + 2 - 2 - 1) / 2 = 15.5, rounded down 15, plus the first place: 16. The usual layer of stride 2 halves an even side exactly.",
+)
+
+# %% tags=["compare"]
+def output_size(n, k, stride=1, padding=0, dilation=1):
+    return (n + 2 * padding - dilation * (k - 1) - 1) // stride + 1
+
+
+print("  n  k  s  p  d   formula  F.conv2d")
+for n, k, s, p, d in [(5, 3, 1, 0, 1), (5, 3, 2, 1, 1), (32, 3, 1, 1, 1), (32, 3, 2, 1, 1), (32, 5, 1, 2, 1), (32, 3, 1, 2, 2), (32, 7, 2, 3, 1)]:
+    measured = F.conv2d(torch.zeros(1, 1, n, n), torch.zeros(1, 1, k, k), stride=s, padding=p, dilation=d).shape[-1]
+    assert measured == output_size(n, k, s, p, d)
+    print(f"{n:3d}{k:3d}{s:3d}{p:3d}{d:3d} {output_size(n, k, s, p, d):9d} {measured:9d}")
+
+# %% [markdown]
+# ## Pooling: a summary without weights
+#
+# A convolution with stride 2 is one way to halve an image. The older way has nothing to learn: cut the image into squares of 2 x 2 and keep
+# one number of each, the largest (**max pooling**), the mean (**average pooling**) or the sum (**sum pooling**).
+
+# %% tags=["compare"]
+corner = image[:4, :4]
+print(corner)
+print("max:\n", F.max_pool2d(corner[None, None], 2)[0, 0])
+print("average:\n", F.avg_pool2d(corner[None, None], 2)[0, 0])
+print("sum:\n", F.avg_pool2d(corner[None, None], 2, divisor_override=1)[0, 0])
+
+# %% [markdown]
+# Average pooling is itself a convolution: all four weights 1/4, stride 2. Max pooling is not, because a maximum is no sum. It keeps the
+# strongest answer of a kernel wherever it occurred, and forgets where exactly. That helps to tell a cat from a dog. For *inpainting* the
+# exact place matters, which is one reason for the skip connections that you will meet in [autoencoders](unit:autoencoder).
+#
+# Sum pooling has a hidden talent: over a mask of zeros and ones it *counts the known pixels* in each window.
+
+# %% [markdown]
+# ## The receptive field: how far a pixel sees
+#
+# One 3 x 3 layer sees 3 x 3 pixels. A second one sees 3 x 3 outputs of the first, which together saw 5 x 5 pixels. The region of the input
+# on which one output pixel depends is its **receptive field**. For a hole this is a hard limit: *a pixel in the middle of a hole that is
+# larger than the receptive field sees nothing but hole*.
+#
+# Each layer adds $(k-1)\,d$ times the product of all strides before it.
+
+# %%
+predict(
+    "Three layers of 3 x 3, stride 1, with dilations 1, 2 and 4. How wide is the receptive field?",
+    choices=["7", "9", "15", "21"],
+    answer=2,
+    explain="1 + 2 x 1 = 3, then + 2 x 2 = 7, then + 2 x 4 = 15. Three plain layers reach only 7. The field grows exponentially with the "
+    "number of layers, the weights only linearly: three times nine.",
+)
+
+# %% tags=["compare"]
+def receptive_field(layers):
+    """Width of the receptive field after each layer; a layer is (kernel size, stride, dilation)."""
+    field, jump, fields = 1, 1, []
+    for k, stride, dilation in layers:
+        field += (k - 1) * dilation * jump
+        jump *= stride
+        fields.append(field)
+    return fields
+
+
+print("dilations 1, 1, 1:", receptive_field([(3, 1, 1), (3, 1, 1), (3, 1, 1)]))
+print("dilations 1, 2, 4:", receptive_field([(3, 1, 1), (3, 1, 2), (3, 1, 4)]))
+print("strides   2, 2, 2:", receptive_field([(3, 2, 1), (3, 2, 1), (3, 2, 1)]))
+print("conv, pool 2, conv, pool 2, conv:", receptive_field([(3, 1, 1), (2, 2, 1), (3, 1, 1), (2, 2, 1), (3, 1, 1)]))
+
+# %% [markdown]
+# Do not trust a formula that you can test. A pixel lies in the receptive field exactly if the output *changes* when the pixel does: if the
+# derivative of the output with respect to that pixel is not 0. PyTorch computes derivatives for us.
+
+# %%
+def what_it_sees(dilations, size=31):
+    """How strongly the output's centre depends on each input pixel, through 3 x 3 layers of ones."""
+    x = torch.zeros(1, 1, size, size, requires_grad=True)
+    y = x
+    for d in dilations:
+        y = F.conv2d(y, torch.ones(1, 1, 3, 3), padding=d, dilation=d)
+    y[0, 0, size // 2, size // 2].backward()
+    return x.grad[0, 0]
+
+
+seen = {str(d): what_it_sees(d) for d in ([1, 1, 1], [1, 2, 4], [2, 2, 2], [4, 4, 4])}
+viz.show(
+    viz.image_row(
+        {f"dilations {name[1:-1]}": field / field.max() for name, field in seen.items()},
+        notes=[f"{int((f.sum(0) > 0).sum())} columns hold {int((f > 0).sum())} pixels" for f in seen.values()],
+    ),
+    alt="Four squares. Dilations 1 1 1: a small bright patch, strongest in its centre. Dilations 1 2 4: a larger, even patch. Dilations 2 2 2 "
+    "and 4 4 4: a lattice of dots with black pixels between them that are never seen.",
+    caption="The pixels that one output pixel depends on, brighter where they count more often. Equal dilations leave gaps in the lattice.",
+)
+
+# %% [markdown]
+# Two things to see. The dilations 1, 2, 4 reach every pixel of a large field evenly. Repeating the *same* dilation 2 or 4 leaves gaps: the
+# pixels between the dots are never looked at, however many layers follow. This is known as the *gridding* artefact.
+
+# %% [markdown]
+# ## A mean filter meets a hole
+#
+# Last experiment. The simplest way to fill a hole that one could think of: replace each pixel by the mean of its neighbours, again and
+# again, until the hole has closed. We knock a hole into the cat, make it black, and blur with 5 x 5 ones.
+
+# %%
+mask = torch.ones(1, 1, 256, 256)
+mask[..., 100:140, 150:200] = 0  # 1 = known, 0 = hole
+damaged = photo * mask
+
+mean = torch.full((3, 1, 5, 5), 1 / 25)  # the same kernel for each of the three colours
+stages, x = {"hole": damaged[0]}, damaged
+for step in range(1, 21):
+    x = F.conv2d(x, mean, padding=2, groups=3)
+    if step in (1, 5, 20):
+        stages[f"{step} times"] = x[0]
+
+# %%
+predict(
+    "What will the picture look like after twenty mean filters?",
+    choices=[
+        "The hole is filled with a smooth patch, the rest is as before",
+        "The hole has become a dark cloud that has spread, and the whole picture is blurred",
+        "Nothing has changed, since a mean of means is the mean",
+    ],
+    answer=1,
+    explain="The kernel does not know which pixels are real. It averages black into the neighbourhood of the hole, blurs what was sharp, "
+    "and drags darkness in from the padded border.",
+)
+
+# %%
+viz.show(
+    viz.image_row(stages),
+    alt="The cat with a black rectangle beside its eye; after one, five and twenty mean filters the rectangle becomes a dark cloud that spreads, "
+    "while the whole picture blurs and its border darkens.",
+    caption="A mean filter of 5 x 5, applied again and again to a picture with a hole.",
+)
+inside = (1 - mask) > 0
+print(f"mean brightness under the hole: {photo[inside.expand_as(photo)].mean():.2f} in the original, {x[inside.expand_as(x)].mean():.2f} after twenty filters")
+
+# %% [markdown]
+# The convolution did what it was told. It was told nothing about the hole. What should the line in the middle of the loop be, so that only
+# known pixels count? Try to write it down before you open [partial convolution](unit:partial_convolution).
+
+# %% [markdown]
+# ## Check yourself
+
+# %%
+predict(
+    "A layer has 64 input channels, 128 output channels and kernels of 3 x 3, with a bias. How many weights does one output channel have?",
+    choices=["9", "9 + 1", "64 x 9 + 1", "128 x 9 + 1"],
+    answer=2,
+    explain="An output channel sums over all 64 input channels, each with its own 3 x 3 slice, and adds one bias. The layer has 128 such sets.",
+)
+
+# %%
+predict(
+    "You want to double the receptive field of a stack of layers without a single additional weight and without losing resolution. What do you change?",
+    choices=["the padding", "the stride", "the dilation"],
+    answer=2,
+    explain="Padding changes the border only. Stride widens the field of the layers behind it and loses resolution. Dilation spreads the same "
+    "nine weights over a wider window.",
+)
+
+# %%
+predict(
+    "A colleague's own loop gives the same numbers as scipy.signal.convolve2d, and other ones than F.conv2d. Whose is wrong?",
+    choices=["the colleague's", "PyTorch's", "neither"],
+    answer=2,
+    explain="convolve2d turns the kernel by 180 degrees, F.conv2d does not. Both are right under their own definition. For a kernel that looks "
+    "the same when turned, such as a mean filter, they agree, which is how such a difference stays hidden for months.",
+)
+
+# %% [markdown]
+# ## Common mistakes
+#
+# - **Off by one in the output size**: forgetting the first place, the `+ 1`.
+# - **Averaging over channels**: a convolution *sums* over its input channels.
+# - **Padding on one side only**: padding 1 adds a row above *and* below, a column left *and* right.
+# - **Stride on the kernel**: stride moves the window; dilation spreads the kernel.
+# - **Taking zero for "nothing"**: a padded zero and a hole filled with zero are black pixels to the kernel.
+#
+# ## Summary
+#
+# - A convolution is a sum of products over a window that slides; the kernel says what it looks for.
+# - Deep learning does not turn the kernel: strictly, it correlates.
+# - Kernel, stride, padding and dilation fix the size of the output; write the formula once and test it.
+# - Stacked layers see further: with dilations 1, 2, 4 the field is 3, 7, 15 wide.
+# - A convolution cannot tell a hole from a dark pixel. The rest of the course is about that sentence.
+#
+# Now do the [exercise](exercise:convolution), where you write the loops yourself, and find the bug in somebody else's.
+#
+# ## Sources
+#
+# - V. Dumoulin, F. Visin, *A guide to convolution arithmetic for deep learning*, 2016: stride, padding and dilation in pictures.
+# - F. Yu, V. Koltun, *Multi-Scale Context Aggregation by Dilated Convolutions*, ICLR 2016: fields that grow exponentially.
+# - A. Araujo, W. Norris, J. Sim, *Computing Receptive Fields of Convolutional Neural Networks*, Distill, 2019.
+# - The worked example comes from one of the five course projects that this course grew out of.

@@ -1,0 +1,443 @@
+# %% [markdown]
+# {{ head }}
+
+# %% [markdown]
+# ## The dark cloud again
+#
+# At the end of [convolution](unit:convolution), a mean filter met a hole. It averaged the black of the hole into the picture, and what came
+# out was a dark cloud. Here it is once more, and beside it what *one changed line* makes of the same hole with the same mean filter.
+#
+# **Which line?** A hint: in the right picture, the hole has not been filled with black, grey or any other colour beforehand.
+
+# %%
+from fractions import Fraction
+
+import torch
+import torch.nn.functional as F
+from course.checks import predict
+
+from inpaintlib import baselines, data, evaluation, example, masks, models, viz, widgets
+from inpaintlib.layers import PartialConv2d, partial_conv2d
+
+torch.manual_seed(0)
+photo = data.load_photo("chelsea")[:, :, 20:276, 90:346]  # (1, 3, 256, 256)
+mask = torch.ones(1, 1, 256, 256)
+mask[..., 100:140, 150:200] = 0  # 1 = known, 0 = hole
+mean = torch.full((3, 3, 5, 5), 0.0)
+mean[range(3), range(3)] = 1 / 25  # each colour is averaged with itself alone
+
+plain, partial, known = photo * mask, photo * mask, mask
+for _ in range(20):
+    plain = F.conv2d(plain, mean, padding=2)
+    filtered, grown = partial_conv2d(partial, known, mean, padding=2)
+    partial = torch.where(mask > 0, photo, filtered)  # keep what was known from the start
+    known = grown
+viz.show(
+    viz.image_row({"the hole": (photo * mask)[0], "20 mean filters": plain[0].clamp(0, 1), "20 filters, one line changed": partial[0].clamp(0, 1)}),
+    alt="The cat with a black rectangle beside its eye; the dark cloud of the plain mean filter; and the rectangle closed with colours of the fur "
+    "around it, smooth but without any darkness.",
+    caption="The same hole, the same mean filter. On the right the filter knew which pixels were real, and the known ones were kept.",
+)
+
+# %% [markdown]
+# ## A window with holes in it
+#
+# Back to the worked example, now with four holes. Everything in this lesson follows from one decision: **what is the sum over a window
+# when some of its pixels are unknown?**
+
+# %%
+image, kernel, holes = example.image, example.kernel, example.mask
+viz.show(
+    viz.number_row({"image with holes": image, "kernel": kernel, "mask": holes}, masks={"image with holes": holes}),
+    alt="The 5 by 5 image of the worked example with four cells hatched in orange and marked with a question mark; the edge kernel; and the mask, "
+    "1 where a pixel is known, 0 at the four holes.",
+    caption="1 = known, 0 = hole. The course uses this polarity everywhere; some papers and many files use the opposite one.",
+)
+
+# %% [markdown]
+# To leave unknown pixels out of the sum, multiply the image by the mask. But then a window with holes adds up fewer products than a window
+# without, and its sum comes out too small. **Partial convolution makes up for it: it multiplies by 9 and divides by the number of known
+# pixels.** In other words: it takes the *mean* over what is known, and acts as if the unknown pixels were like that mean.
+
+# %%
+predict(
+    "The window at the top left has 9 places and one hole is... count for yourself. Its known pixels add up to 11. What does partial convolution answer?",
+    choices=["6", "11", "12.375 (11 x 9 / 8)", "16.5 (11 x 9 / 6)"],
+    answer=3,
+    explain="Three of the nine places are holes: row 2, columns 2 and 3, and row 3, column 3. Six are known, so the sum grows by 9 / 6.",
+)
+
+# %% tags=["compare"]
+window, window_known = image[:3, :3], holes[:3, :3]
+plain_sum = (window * window_known * kernel).sum()
+print("known pixels:", int(window_known.sum()))
+print("sum over the known ones:", plain_sum.item())
+print("rescaled:", (plain_sum * 9 / window_known.sum()).item())
+
+# %% [markdown]
+# Step through all nine windows. Orange, hatched cells are holes; the factor stands in the sum. **Click a cell of the mask** to open or close
+# a hole (or move to it with Tab and the arrow keys, and press Space), and watch the factor change. Can you make a window whose answer is 0
+# because nothing in it is known?
+
+# %%
+widgets.PartialConvolutionStepper(image, kernel, holes)
+
+# %% [markdown]
+# ## The formula
+#
+# With image $X$, mask $M$, weights $W$ and bias $b$, for each window
+#
+# $$ x' = \begin{cases} W^T (X \odot M)\,\dfrac{\mathrm{sum}(\mathbf 1)}{\mathrm{sum}(M)} + b & \text{if } \mathrm{sum}(M) > 0\\[2mm] 0 & \text{otherwise,} \end{cases}
+# \qquad
+# m' = \begin{cases} 1 & \text{if } \mathrm{sum}(M) > 0\\ 0 & \text{otherwise.} \end{cases} $$
+#
+# $\mathrm{sum}(\mathbf 1)$ is the number of places in the window, 9 for a 3 x 3 kernel; $\mathrm{sum}(M)$ counts the known ones. The second
+# equation makes a new mask: wherever at least one pixel was known, the output is known. Note where the bias stands: it is added *after* the
+# rescaling, and only where something is known.
+#
+# Let us do the whole table exactly, with fractions, and check the library against it. A printed slide of a course project that taught this
+# example has 18 in the centre. Is that right?
+
+# %% tags=["compare"]
+def by_hand(image, mask, kernel):
+    """Partial convolution in exact fractions, window by window."""
+    table = []
+    for i in range(3):
+        row = []
+        for j in range(3):
+            places = [(u, v) for u in range(3) for v in range(3) if mask[i + u, j + v] == 1]
+            total = sum(int(image[i + u, j + v]) * int(kernel[u, v]) for u, v in places)
+            row.append(Fraction(total * 9, len(places)))
+        table.append(row)
+    return table
+
+
+exact = by_hand(image, holes, kernel)
+for row in exact:
+    print("   ".join(f"{str(value):>6}" for value in row), "     ", "   ".join(f"{float(value):8.3f}" for value in row))
+
+y, new_mask = partial_conv2d(image[None, None], holes[None, None], kernel[None, None])
+print("the library agrees:", torch.allclose(y[0, 0], torch.tensor([[float(v) for v in row] for row in exact])))
+
+# %% [markdown]
+# It is 9/5 = 1.8; a decimal point was lost on the slide. Nobody is above that. It is why this course computes every figure that it shows.
+#
+# Compare with the convolution of the complete image, 6 -9 -8 / -3 -2 -3 / -3 0 -2: partial convolution does *not* recover what it would have been,
+# it makes the best guess that a mean can make. In the window at the right of the middle row it is far off, since both of its holes lie where
+# the kernel wanted to look.
+
+# %% [markdown]
+# ## Why rescale? One test tells
+#
+# Here is a test so simple that it is easy to overlook. Take an image that is 0.8 everywhere. Knock holes into it. Apply a mean filter. The
+# mean of pixels that are all 0.8 is 0.8, *however many of them are known*. So a right answer is 0.8 everywhere.
+
+# %%
+predict(
+    "What does the mean filter give near a hole if we multiply by the mask but forget to rescale?",
+    choices=["0.8, since the holes are left out", "less than 0.8, the darker the more holes the window has", "more than 0.8"],
+    answer=1,
+    explain="Leaving pixels out of a sum of weights 1/9 leaves out part of the weights too: with six of nine known, 6/9 of 0.8. "
+    "That is the dark cloud of the first figure.",
+)
+
+# %%
+flat = torch.full((1, 1, 24, 24), 0.8)
+spots = torch.ones(1, 1, 24, 24)
+spots[..., 5:10, 5:9], spots[..., 13:19, 12:20] = 0, 0
+average = torch.full((1, 1, 3, 3), 1 / 9)
+
+forgotten = F.conv2d(flat * spots, average, padding=1)
+rescaled, after = partial_conv2d(flat, spots, average, padding=1)
+viz.show(
+    viz.image_row(
+        {"0.8 with holes": (flat * spots)[0], "without rescaling": forgotten[0], "partial convolution": rescaled[0]},
+        notes=[f"lowest known value {v:.2f}" for v in (0.8, forgotten[after > 0].min(), rescaled[after > 0].min())],
+    ),
+    alt="A light grey square with two black rectangles; without rescaling the rectangles and the border of the square turn into dark gradients; "
+    "with partial convolution everything is even grey, and only the inner part of the rectangles is still black.",
+    caption="A constant image must stay constant. Without the rescaling it does not, near holes and at the border of the image.",
+)
+
+# %% [markdown]
+# Look at the *border* of the pictures as well. Places outside the image are unknown too, and partial convolution treats them so: **padding
+# counts as hole**. The border of the right picture is even, where zero padding darkened it. The cure for holes cured the border on the way.
+# (Liu et al. gave this use of the layer a paper of its own.)
+
+# %% [markdown]
+# ## The mask after each layer
+#
+# A window with one known pixel gives a known output. So with each layer of 3 x 3, the known region grows by one pixel in every direction,
+# and the hole shrinks from its rim.
+
+# %%
+predict(
+    "A round hole is 10 pixels across. After how many 3 x 3 layers is nothing of it left?",
+    choices=["3", "5", "10", "it never closes entirely"],
+    answer=1,
+    explain="Each layer takes one pixel from each side, two across: 10 / 2 = 5.",
+)
+
+# %%
+rows, columns = torch.meshgrid(torch.arange(24), torch.arange(24), indexing="ij")
+hole = ((rows - 11.5) ** 2 + (columns - 11.5) ** 2 > 25).float()[None, None]
+after_each, m = {"mask": hole[0]}, hole
+for layer in range(1, 6):
+    _, m = partial_conv2d(m, m, average, padding=1)
+    after_each[f"after layer {layer}"] = m[0]
+viz.show(
+    viz.image_row(after_each),
+    alt="Six small squares: a white square with a black disc, and the disc after each of five layers, smaller each time and gone after the fifth.",
+    caption="White is known. Each 3 x 3 layer takes one pixel from the rim of the hole.",
+)
+
+# %% [markdown]
+# One of the course projects behind this course claims: *with enough partial convolutions, any mask that has one known pixel becomes all ones.*
+# True? Let us find out *when exactly*. The worst case is one known pixel in a corner: it has to reach the opposite corner, 31 pixels away.
+
+# %% tags=["compare"]
+def layers_until_full(mask, kernel_size=3):
+    """How many layers, stride 1, until everything is known; None if that never happens."""
+    weight, count = torch.ones(1, 1, kernel_size, kernel_size), 0
+    while not bool(mask.all()):
+        _, grown = partial_conv2d(mask, mask, weight, padding=kernel_size // 2)
+        if torch.equal(grown, mask):
+            return None
+        mask, count = grown, count + 1
+    return count
+
+
+for name, (row, column) in {"corner": (0, 0), "centre": (16, 16)}.items():
+    one = torch.zeros(1, 1, 32, 32)
+    one[..., row, column] = 1
+    print(f"one known pixel in the {name}: {layers_until_full(one)} layers of 3 x 3, {layers_until_full(one, 7)} of 7 x 7")
+print("no known pixel at all:", layers_until_full(torch.zeros(1, 1, 32, 32)))
+
+# %% [markdown]
+# So the claim holds, with a number: a hole closes after as many layers as its innermost pixel is away from a known one (counting a diagonal
+# step as one), divided by half the kernel. A network helps itself with strides: at 2 x 2 pixels everything is close. Does the partial U-Net
+# of this course fill *every* mask with a single known pixel? We try all 1,024.
+
+# %% tags=["compare"]
+single = torch.eye(1024).reshape(1024, 1, 32, 32)  # picture i knows pixel i only
+unet = models.create("partial_unet", width=8).eval()
+last_mask = {}
+unet.head.register_forward_hook(lambda layer, inputs, outputs: last_mask.update(out=outputs[1]))
+with torch.no_grad():
+    unet(torch.zeros(1024, 3, 32, 32), single)
+filled = last_mask["out"].flatten(1).all(dim=1)
+print(f"{int(filled.sum())} of {len(filled)} masks are full after the last layer")
+
+# %% [markdown]
+# ## S3's figure: the mean filter, again and again
+#
+# Now the picture that one of the course projects used to explain partial convolution. Top: a 5 x 5 mean filter with ordinary convolution. Bottom: the
+# same with partial convolution. Both filter the *whole* picture here, known pixels too, so both blur. Look at the hole and at the border.
+
+# %%
+def repeat(x, m, times, partial):
+    """The picture after some of the mean filters; x (1, 3, H, W), m its mask."""
+    pictures = []
+    for step in range(1, max(times) + 1):
+        if partial:
+            x, m = partial_conv2d(x, m, mean, padding=2)
+        else:
+            x = F.conv2d(x, mean, padding=2)
+        if step in times:
+            pictures.append(x[0].clamp(0, 1))
+    return pictures
+
+
+cat = F.avg_pool2d(photo, 2)  # (1, 3, 128, 128)
+scratches = masks.lines(1, 128, generator=torch.Generator().manual_seed(3), count_range=(9, 9), thickness=(4, 6)).float()
+times = (1, 3, 6)
+start = (cat * scratches)[0]
+viz.show(
+    viz.image_grid(
+        [start, *repeat(cat * scratches, scratches, times, False), start, *repeat(cat * scratches, scratches, times, True)],
+        columns=4,
+        column_titles=["damaged", *(f"{t} x" for t in times)],
+        row_titles=["convolution", "partial"],
+    ),
+    alt="Two rows of four pictures of the cat with thick black scratches. In the upper row the scratches blur into dark bands and the border of the "
+    "picture darkens; in the lower row the scratches close from their rim without any darkness, and the border keeps its colour.",
+    caption="A mean filter of 5 x 5, one, three and six times. Above: the invalid signal bleeds into the picture. Below: the holes shrink until none is left.",
+)
+
+# %% [markdown]
+# ## Your first inpainter
+#
+# Filling only the hole and keeping what is known makes this a method of inpainting. In this course **an inpainter is any function
+# `(image, mask) -> image`** that leaves known pixels alone. This one is seven lines long, and has learned nothing.
+
+# %%
+def mean_filter_inpaint(image, mask):
+    """Fill the hole from its rim inwards, each pixel with the mean of its known neighbours."""
+    weight = torch.zeros(3, 3, 3, 3)
+    weight[range(3), range(3)] = 1 / 9
+    x, known = image * mask, mask.float()
+    while not bool(known.all()):
+        filtered, grown = partial_conv2d(x, known, weight, padding=1)
+        x, known = torch.where(known > 0, x, filtered), grown
+    return x
+
+
+pictures = data.load_images("auto", split="test", limit=200)
+print(pictures.source)
+table = evaluation.compare(
+    {
+        "mean of the image": baselines.mean_fill,
+        "mean filter, partial": mean_filter_inpaint,
+        "Navier-Stokes": baselines.navier_stokes,
+        "partial U-Net": models.create("partial_unet", pretrained=True).inpaint,
+    },
+    pictures,
+    masks.benchmark("lines")[:200],
+)
+table
+
+# %% [markdown]
+# Which of the four won, and by how much more than the interval says? The last row is a network of partial convolutions: the same layer, with
+# *learned* weights instead of 1/9, twenty-five times. How it is built and trained is the subject of [the partial U-Net](unit:partial_unet).
+
+# %%
+image4 = pictures.float(slice(0, 4))
+hole4 = masks.benchmark("lines")[:4].float()
+methods = {"mean filter": mean_filter_inpaint, "partial U-Net": models.create("partial_unet", pretrained=True).inpaint}
+cells = [*(image4 * hole4)]
+for method in methods.values():
+    cells += [*method(image4, hole4)]
+cells += [*image4]
+viz.show(
+    viz.image_grid(cells, columns=4, row_titles=["damaged", *methods, "original"]),
+    alt="Four small test images in four rows: with black lines across them, filled by the mean filter, filled by the partial U-Net, and the originals.",
+    caption="Test images that no network has seen in training.",
+)
+
+# %% [markdown]
+# ## The layer, with channels
+#
+# In a network the image has many channels, and **all of them share one mask**: a pixel is known or it is not. So $\mathrm{sum}(M)$ over a window is
+# the number of channels times a count over a *one-channel* mask, and the number of channels cancels. Only after a skip connection has
+# concatenated two features do two masks meet: then the counts are added, each times its number of channels. No mask with many channels is ever needed.
+
+# %% tags=["compare"]
+layer = PartialConv2d(32, 64, kernel_size=3, padding=1)
+print("weights:", sum(p.numel() for p in layer.parameters()), "= 64 x (32 x 9 + 1)")
+features, known = torch.rand(8, 32, 16, 16), masks.lines(8, 16)
+y, new_mask = layer(features, known)
+print("features", tuple(features.shape), "->", tuple(y.shape), "   mask", tuple(known.shape), "->", tuple(new_mask.shape))
+
+upper, lower = masks.lines(8, 16), torch.ones(8, 1, 16, 16)
+both = PartialConv2d(32 + 16, 64, kernel_size=3, padding=1)
+y, new_mask = both(torch.rand(8, 48, 16, 16), [(upper, 32), (lower, 16)])
+print("after a concatenation:", tuple(y.shape), "one mask for each half, none with 48 channels")
+
+# %% [markdown]
+# ## Bugs of the wild
+#
+# Partial convolution is a dozen lines, and most public versions of it have a bug. None of them crashes. Here are four, all found in code that
+# people have trained with. **Before you run the next cells, say what each does to the output.**
+#
+# | | the line | seen in |
+# |---|---|---|
+# | A | the factor is k x k, but the mask is summed over all input channels | a Keras version, and a course project's |
+# | B | no factor at all | a popular PyTorch version |
+# | C | the bias is added everywhere, inside holes too | the Keras version |
+# | D | the factor is k x k / (sum + 1e-8), in half precision | a reference implementation |
+
+# %%
+def buggy(x, mask, weight, bias, bug):
+    """Partial convolution with one of the bugs A, B, C, or none ("-")."""
+    cin, k = x.shape[1], weight.shape[-1]
+    y = F.conv2d(x * mask, weight, padding=k // 2)
+    count = F.conv2d(mask, torch.ones(1, 1, k, k), padding=k // 2)
+    factor = k * k / count.clamp(min=1)
+    if bug == "A":
+        factor = factor / cin
+    if bug == "B":
+        factor = torch.ones_like(factor)
+    y = y * factor + bias[:, None, None]
+    return y if bug == "C" else y * (count > 0)
+
+
+flat = torch.full((1, 4, 24, 24), 0.8)  # four channels, all 0.8
+weight, bias = torch.full((1, 4, 3, 3), 1 / 36), torch.tensor([0.15])  # the mean of all channels, and a little more
+answers = {name: buggy(flat, spots, weight, bias, name[0]) for name in ("- right", "A", "B", "C")}
+viz.show(
+    viz.image_row({name: y[0].clamp(0, 1) for name, y in answers.items()}, notes=[f"{y.min():.2f} to {y.max():.2f}" for y in answers.values()]),
+    alt="Four squares. The right one is 0.95 with black where nothing is known. A is much darker throughout. B is dark around holes and at the border. "
+    "C is right outside, but grey instead of black inside the hole.",
+    caption="A constant image of 0.8 and a bias of 0.15: where something is known 0.95 must come out, elsewhere 0.",
+)
+
+# %% [markdown]
+# The one-line test from above, *a constant image must stay constant*, finds A and B at once. To see C you must look *inside* the hole. And D? It
+# needs numbers of 16 bits, where 0.00000001 is too small to exist:
+
+# %% tags=["compare"]
+nothing_known = torch.tensor(0.0, dtype=torch.float16)
+factor = 9 / (nothing_known + 1e-8)
+print("1e-8 in half precision is", torch.tensor(1e-8, dtype=torch.float16).item())
+print("the factor of a window without known pixels:", factor.item(), "  times a sum of 0:", (factor * 0).item())
+
+# %% [markdown]
+# One such NaN in one window of one image turns every weight of the network into NaN at the next step. The remedy is not a larger epsilon: a count
+# is a whole number, so clamp it at 1 and no epsilon is needed.
+#
+# The project that suffered from A (and from two more: mask kernels that were trained by mistake, and C) compared its partial U-Net with a plain
+# one, and found that *plain convolution is better*. It may be. But that comparison could not tell, and
+# [the partial U-Net](unit:partial_unet) repeats it without the bugs.
+
+# %% [markdown]
+# ## Check yourself
+
+# %%
+predict(
+    "A 5 x 5 window with 10 known pixels has a sum of 4 over those. The bias is 1. What comes out?",
+    choices=["4 x 25 / 10 + 1 = 11", "(4 + 1) x 25 / 10 = 12.5", "4 x 10 / 25 + 1 = 2.6", "4 + 1 = 5"],
+    answer=0,
+    explain="Rescale by places / known, 25 / 10. The bias is added afterwards: it says nothing about pixels, so nothing about it was missing.",
+)
+
+# %%
+predict(
+    "Where every pixel is known, partial convolution with padding and plain convolution with zero padding differ...",
+    choices=["nowhere", "at the border of the image", "everywhere, by a constant factor"],
+    answer=1,
+    explain="Windows that reach beyond the border hold unknown places there, so they are rescaled. Inside, 9 / 9 = 1.",
+)
+
+# %%
+predict(
+    "In front of you lies a partial convolution whose output is right for every image with one channel, and 64 times too small inside a network. What is your first guess?",
+    choices=["the mask is inverted", "the factor divides by a sum over channels as well", "the bias is missing"],
+    answer=1,
+    explain="With 64 input channels a sum of the mask over channels is 64 times the count; with one channel it is the count itself. Always test a "
+    "layer with more channels than one.",
+)
+
+# %% [markdown]
+# ## Common mistakes
+#
+# - **Not rescaling**, or rescaling the bias too.
+# - **Dividing by zero** where nothing in the window is known.
+# - **Forgetting to update the mask**: then the hole never closes, and every layer starts from the same rim.
+# - **Counting padding as known**: the border darkens as with any other convolution.
+# - **Keeping the mask in the module** between two calls: the second call may silently use the mask of the first.
+# - **The opposite polarity**: a mask with 1 = hole gives a picture of what should have been removed.
+#
+# ## Summary
+#
+# - Partial convolution sums over known pixels and rescales by places / known; where nothing is known it answers 0.
+# - The mask is updated: known if anything in the window was. Enough layers close any hole that has one known pixel.
+# - Padding counts as hole, so borders stay bright.
+# - A constant image must stay constant: one line of test, and it finds most bugs.
+#
+# Next, write it yourself in the [exercise](exercise:partial_convolution).
+#
+# ## Sources
+#
+# - G. Liu, F. A. Reda, K. J. Shih, T.-C. Wang, A. Tao, B. Catanzaro, *Image Inpainting for Irregular Holes Using Partial Convolutions*, ECCV 2018.
+# - G. Liu, K. J. Shih, T.-C. Wang, F. A. Reda, K. Sapra, Z. Yu, A. Tao, B. Catanzaro, *Partial Convolution based Padding*, 2018.
+# - M. Bertalmio, A. L. Bertozzi, G. Sapiro, *Navier-Stokes, Fluid Dynamics, and Image and Video Inpainting*, CVPR 2001: the baseline in the table.
