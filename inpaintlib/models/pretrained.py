@@ -1,0 +1,139 @@
+"""Weights that ship with the course: 16-bit safetensors, with a card inside that says where they come from.
+
+``NAME.safetensors`` holds the tensors and, in its header as JSON, the model's name, its options and the card; ``NAME.md`` is that
+card again for people, rendered from it and never typed.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+__all__ = ["FOLDER", "load_pretrained", "render_card", "save_pretrained"]
+
+FOLDER = Path(__file__).parent.parent / "weights"
+FORMAT = "inpaintlib weights 1"
+
+
+def save_pretrained(model: nn.Module, path: str | Path, card: dict[str, Any]) -> Path:
+    """Write a model's weights in 16 bits, and its card beside them.
+
+    Args:
+        model: one of the registry's; its ``name`` and ``options`` are stored with it.
+        path: ``.../NAME.safetensors``; ``NAME.md`` goes beside it. The folder is made if need be.
+        card: plain values by name, in the order in which the card shows them; a ``dict`` inside becomes a table.
+
+    Returns:
+        The path written to.
+
+    Raises:
+        ValueError: the path's ending is another, the model has no name, a weight is not finite, or the card holds an absolute path.
+    """
+    from inpaintlib.train.checkpoint import write_atomically
+
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"path is {str(path)!r}; expected a name that ends in .safetensors.")
+    name = getattr(model, "name", "")
+    if not name:
+        raise ValueError(f"the model is a {type(model).__name__} without a name; expected one of models.names(), or set its `name`.")
+    metadata = {
+        "format": FORMAT,
+        "name": name,
+        "options": json.dumps(getattr(model, "options", {})),
+        "card": json.dumps(card),
+    }
+    _refuse_absolute_paths(card)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, save({key: _halve(key, tensor) for key, tensor in model.state_dict().items()}, metadata=metadata))
+    write_atomically(path.with_suffix(".md"), render_card(name, getattr(model, "options", {}), card).encode())
+    return path
+
+
+def _halve(name: str, tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    if not tensor.is_floating_point():
+        return tensor  # batch norm's counter
+    if not bool(tensor.isfinite().all()):
+        raise ValueError(f"the weights of {name} hold NaN or infinity; such a model is not worth saving.")
+    half = tensor.half()
+    # A float16 ends at 65504 (a running variance can pass it); such a tensor keeps its 32 bits.
+    return half if bool(half.isfinite().all()) else tensor
+
+
+def _refuse_absolute_paths(value: Any) -> None:
+    if isinstance(value, dict):
+        for part in value.values():
+            _refuse_absolute_paths(part)
+    elif isinstance(value, str) and any(word.strip("'\"`,;()").startswith(("/", "~/")) for word in value.replace("=", " ").split()):
+        raise ValueError(f"the card says {value!r}, which holds a path of this machine; expected words that mean something elsewhere too.")
+
+
+def load_pretrained(name: str | Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
+    """Read weights that ship with the course, or any file that :func:`save_pretrained` wrote.
+
+    Args:
+        name: a model's name, or a path that ends in ``.safetensors``.
+
+    Returns:
+        The model's options, its state (16-bit; ``load_state_dict`` converts), and the card.
+
+    Raises:
+        ValueError: no such weights, or a file that is a pickle, damaged, or something else.
+    """
+    path = Path(name) if str(name).endswith(".safetensors") else FOLDER / f"{name}.safetensors"
+    if not path.is_file():
+        have = ", ".join(sorted(file.stem for file in FOLDER.glob("*.safetensors"))) or "none"
+        raise ValueError(f"there are no weights {str(name)!r}; with this version of the course come: {have}.")
+    with open(path, "rb") as file:
+        head = file.read(2)
+    if head[:1] == b"\x80" or head == b"PK":
+        raise ValueError(f"{path.name} is a pickle: opening one can run code that somebody hid in it, so it is not opened.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no dict)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path.name} ({path.stat().st_size} bytes) is cut off or damaged: {error}. Fetch it again.") from None
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path.name} holds no weights of this library; expected a file that save_pretrained wrote.")
+    return json.loads(metadata["options"]), state, json.loads(metadata["card"])
+
+
+def render_card(name: str, options: dict[str, Any], card: dict[str, Any]) -> str:
+    """The card as Markdown: a heading, one line for each value, a table for each ``dict`` of them."""
+    chosen = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "none"
+    lines = [f"# {name}", "", "Written by the run that trained these weights.", ""]
+    if card.get("about"):
+        lines += [str(card["about"]), ""]
+    lines += [f"- model: `{name}`, options: {chosen}"]
+    flat = {key: value for key, value in card.items() if key != "about" and not isinstance(value, dict)}
+    lines += [f"- {key.replace('_', ' ')}: {_plain(value)}" for key, value in flat.items()]
+    for key, value in card.items():
+        if isinstance(value, dict):
+            lines += ["", f"## {key.replace('_', ' ').capitalize()}", "", *_table(value)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(values: dict[str, Any]) -> list[str]:
+    """Rows of {row: {column: value}}, or of {name: value}."""
+    if not all(isinstance(row, dict) for row in values.values()):
+        return ["| | |", "|---|---|", *(f"| {name.replace('_', ' ')} | {_plain(value)} |" for name, value in values.items())]
+    columns = list(dict.fromkeys(column for row in values.values() for column in row))
+    head = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    return head + [f"| {name} | " + " | ".join(_plain(row.get(column, "")) for column in columns) + " |" for name, row in values.items()]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 1 else f"{value:,.2f}"
+    return f"`{value}`" if isinstance(value, str) and value.startswith("python ") else str(value)

@@ -1,0 +1,3 @@
+from inpaintlib.train.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,262 @@
+"""Everything that happens around the loop but is not the loop: progress, log, evaluation, early stopping, checkpoints."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import warnings
+from typing import Any, TextIO
+
+import torch
+from torch import Tensor
+
+from inpaintlib.train.checkpoint import save_checkpoint
+from inpaintlib.train.run import Run
+
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "Evaluate", "JsonLog", "Progress"]
+
+
+class Callback:
+    """The base: override what you need. Each method gets the :class:`~inpaintlib.train.run.Run`, in whatever state it is.
+
+    Callbacks are called in the order in which they were passed; the log, the progress line and the checkpoint come after them.
+    """
+
+    def on_start(self, run: Run) -> None:
+        """Before the first step, of a resumed run too."""
+
+    def on_step(self, run: Run) -> None:
+        """After each training step."""
+
+    def on_epoch(self, run: Run) -> None:
+        """After the last step of each epoch."""
+
+    def on_end(self, run: Run) -> None:
+        """After the last step, also when the run was stopped; not after an error."""
+
+    def state(self) -> dict[str, Any]:
+        """What the callback has to remember across a kill and a resume: plain values that JSON can hold."""
+        return {}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state` gave."""
+
+
+class Evaluate(Callback):
+    """Measure the model on held-out images under masks that never change, raw and composited.
+
+    Adds ``psnr_raw``, ``psnr_composited`` (dB, mean over images), ``mae_raw`` and ``mae_composited`` to the history.
+
+    Args:
+        images: an ImageSet that is not trained on.
+        masks: a family or bank as for ``fit``, from which one mask for each image is drawn once.
+        count: how many images, from the start of the set.
+        every: epochs between two evaluations, decimals allowed; there is always one at the end.
+        batch_size: images at a time.
+        seed: of the masks.
+    """
+
+    def __init__(self, images: Any, masks: Any, *, count: int = 500, every: float = 1.0, batch_size: int = 250, seed: int = 1234) -> None:
+        if len(images) == 0:
+            raise ValueError("the set of held-out images is empty; expected at least one.")
+        if not every > 0:
+            raise ValueError(f"every is {every}; expected a number of epochs above 0.")
+        count = min(count, len(images))
+        self.target: Tensor = images.float(slice(0, count))
+        height, width = self.target.shape[-2:]
+        size = height if height == width else (height, width)
+        self.mask: Tensor = masks(count, size, generator=torch.Generator().manual_seed(seed)).to(self.target.dtype)
+        self.every, self.batch_size = every, batch_size
+        self.at = -1  # the step of the last evaluation
+
+    def on_step(self, run: Run) -> None:
+        every = max(1, round(self.every * run.steps_per_epoch))
+        if run.step % every == 0:
+            self.evaluate(run)
+
+    def on_end(self, run: Run) -> None:
+        if self.at != run.step:
+            self.evaluate(run)
+
+    def evaluate(self, run: Run) -> None:
+        """Measure now, and add a row to the history."""
+        from inpaintlib import metrics
+
+        sums: dict[str, float] = {}
+        with run.evaluating() as model:
+            for start in range(0, len(self.target), self.batch_size):
+                target = self.target[start : start + self.batch_size].to(run.device)
+                mask = self.mask[start : start + self.batch_size].to(run.device)
+                with run.autocast():
+                    raw = model(target * mask, mask)
+                raw = raw.float().clamp(0, 1)
+                for kind, picture in (("raw", raw), ("composited", torch.where(mask > 0, target, raw))):
+                    psnr, mae = metrics.psnr(picture, target, data_range=1.0), metrics.mae(picture, target)
+                    sums[f"psnr_{kind}"] = sums.get(f"psnr_{kind}", 0.0) + float(psnr.double().sum())
+                    sums[f"mae_{kind}"] = sums.get(f"mae_{kind}", 0.0) + float(mae.double().sum())
+        run.record(**{name: total / len(self.target) for name, total in sums.items()})
+        self.at = run.step
+
+    def state(self) -> dict[str, Any]:
+        return {"at": self.at}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.at = state.get("at", -1)
+
+
+class EarlyStopping(Callback):
+    """End the run when a figure has not improved for a while.
+
+    Args:
+        monitor: a column of the history, such as ``"psnr_composited"``; put the ``Evaluate`` that makes it before this callback.
+        patience: how many values in a row may fail to improve.
+        mode: "max" where more is better, "min" where less is.
+        least: an improvement smaller than this does not count.
+    """
+
+    def __init__(self, monitor: str = "psnr_composited", *, patience: int = 5, mode: str = "max", least: float = 0.0) -> None:
+        if mode not in ("max", "min"):
+            raise ValueError(f'mode is {mode!r}; expected "max" or "min".')
+        self.monitor, self.patience, self.mode, self.least = monitor, patience, mode, least
+        self.best: float | None = None
+        self.failed = self.seen = 0
+
+    def on_step(self, run: Run) -> None:
+        values = [row[self.monitor] for row in run.history.rows if self.monitor in row]
+        for value in values[self.seen :]:
+            sign = 1 if self.mode == "max" else -1
+            if self.best is None or sign * (value - self.best) > self.least:
+                self.best, self.failed = value, 0
+            else:
+                self.failed += 1
+        self.seen = len(values)
+        if self.failed >= self.patience:
+            run.end(f"{self.monitor} has not improved on {self.best:.4g} in {self.failed} evaluations")
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best, "failed": self.failed, "seen": self.seen}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.best, self.failed, self.seen = state["best"], state["failed"], state["seen"]
+
+
+class JsonLog(Callback):
+    """Append each row of the history to ``log.jsonl`` in the run's folder, one JSON object a line."""
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def on_start(self, run: Run) -> None:
+        self.written = len(run.history)  # what a resumed run brought along is there already
+
+    def on_step(self, run: Run) -> None:
+        rows = run.history.rows[self.written :]
+        if rows and run.out is not None:
+            with open(run.out / "log.jsonl", "a", encoding="utf-8") as file:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+            self.written = len(run.history)
+
+    on_epoch = on_end = on_step
+
+
+class Progress(Callback):
+    """One line that says how far the run is, how fast, and how long it will take.
+
+    On a terminal the line is rewritten every second; elsewhere (a notebook, a file) a new one comes every tenth of the run, at most every
+    ten seconds.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream
+        self.shown_at, self.shown_fraction = -1e9, -1.0
+
+    def on_start(self, run: Run) -> None:
+        self.stream = self.stream or sys.stdout
+        self.live = self.stream.isatty()
+        if run.step:
+            print(f"going on after step {run.step}", file=self.stream)
+
+    def on_step(self, run: Run) -> None:
+        now = time.monotonic()
+        due = now - self.shown_at >= 1 if self.live else now - self.shown_at >= 10 and run.fraction - self.shown_fraction >= 0.1
+        if due:
+            self.shown_at, self.shown_fraction = now, run.fraction
+            print(self.line(run), end="\r" if self.live else "\n", file=self.stream, flush=True)
+
+    def on_end(self, run: Run) -> None:
+        print(f"{self.line(run)}  ({run.reason})", file=self.stream, flush=True)
+
+    def line(self, run: Run) -> str:
+        """The line, such as ``epoch 3.2 of 30  loss 0.0213  PSNR 31.2 dB  2100 images/s  12 min left``."""
+        total = f" of {run.total_steps / run.steps_per_epoch:g}" if run.total_steps else ""
+        parts = [f"epoch {run.epochs:.1f}{total}", f"loss {run.terms.get('loss', float('nan')):.4f}"]
+        if "psnr_composited" in run.history:
+            parts.append(f"PSNR {run.history.last('psnr_composited'):.2f} dB")
+        time_word = f"{_duration(run.seconds_left)} left" if run.fraction < 1 else _duration(run.seconds)
+        parts += [f"{run.images_per_second:.0f} images/s", time_word]
+        return "  ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    if seconds == float("inf"):
+        return "?"
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+class Checkpoint(Callback):
+    """Keep ``last.safetensors`` (every so often, and at the end) and ``best.safetensors`` in the run's folder.
+
+    Args:
+        seconds: time between two checkpoints; None: only by ``steps`` and at the end.
+        steps: training steps between two checkpoints.
+        monitor: the column of the history whose largest value marks the best checkpoint.
+
+    A checkpoint that cannot be written (a full disk) is warned about, and the one before it stays; at the end of a run it is an error.
+    """
+
+    def __init__(self, *, seconds: float | None = 60.0, steps: int | None = None, monitor: str = "psnr_composited") -> None:
+        self.seconds, self.steps, self.monitor = seconds, steps, monitor
+        self.best: float | None = None
+        self.saved_at = time.monotonic()
+
+    def on_start(self, run: Run) -> None:
+        self.saved_at = time.monotonic()
+
+    def on_step(self, run: Run) -> None:
+        by_time = self.seconds is not None and time.monotonic() - self.saved_at >= self.seconds
+        by_steps = self.steps is not None and run.step % self.steps == 0
+        self.save_best(run)
+        if by_time or by_steps:
+            self.save(run, "last")
+
+    def on_end(self, run: Run) -> None:
+        self.save_best(run)
+        self.save(run, "last", must=True)
+
+    def save_best(self, run: Run) -> None:
+        """Save the best checkpoint if the evaluation of this very step is better than all before."""
+        rows = [row for row in run.history.rows[-3:] if self.monitor in row and row["step"] == run.step]
+        if rows and (self.best is None or rows[-1][self.monitor] > self.best):
+            self.best = rows[-1][self.monitor]
+            self.save(run, "best")
+
+    def save(self, run: Run, name: str, *, must: bool = False) -> None:
+        """Write ``name.safetensors``."""
+        assert run.out is not None
+        path = run.out / f"{name}.safetensors"
+        try:
+            save_checkpoint(run, path)
+        except OSError as error:
+            kept = "the one before it is kept" if path.exists() else "there is none yet"
+            message = f"the checkpoint {path} of step {run.step} could not be written ({error}); {kept}. Make room on the disk."
+            if must:
+                raise OSError(error.errno, message) from error
+            warnings.warn(message, stacklevel=2)
+        self.saved_at = time.monotonic()
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.best = state["best"]

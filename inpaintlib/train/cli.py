@@ -1,0 +1,185 @@
+"""``python -m inpaintlib.train NAME``: train a model of the course from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from inpaintlib import data, losses, masks, models
+from inpaintlib._device import device as choose_device
+from inpaintlib.models.pretrained import save_pretrained
+from inpaintlib.train import CheckpointError, Diverged, Evaluate, fit, report, schedules
+
+EXAMPLES = """\
+examples
+  python -m inpaintlib.train partial_unet --minutes 5
+      five minutes on whatever images this machine has, thin lines as holes
+  python -m inpaintlib.train vanilla_unet --option depth=3 --masks boxes --epochs 20 --out runs/boxes
+      a shallower U-Net on box-shaped holes; Ctrl-C ends it after the current step and saves
+  python -m inpaintlib.train vanilla_unet --option depth=3 --masks boxes --epochs 20 --out runs/boxes --resume
+      ... and the same with --resume goes on where it was
+
+The folder of a run holds last.safetensors (the state of the run), best.safetensors (the state with the best PSNR on held-out images),
+log.jsonl (one line of JSON every few steps) and, at the end, NAME.safetensors with NAME.md: the weights in 16 bits and a card about them.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m inpaintlib.train",
+        description="Train a network to fill holes in images, watch it on held-out images, and save it.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("name", metavar="NAME", help=f"the model: {', '.join(models.names())}")
+    p.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, such as depth=3; repeatable")
+
+    what = p.add_argument_group("what to learn from")
+    what.add_argument("--data", default="auto", metavar="NAME", help="auto (the best there is), cifar10, photos, a folder or a zip")
+    what.add_argument("--limit", type=int, metavar="N", help="use only the first N training images")
+    families = ", ".join(sorted(masks.FAMILIES))
+    what.add_argument("--masks", default="lines", metavar="FAMILY", help=f"the kind of holes: {families} (default: lines)")
+    what.add_argument(
+        "--loss", default="6*hole_l1+valid_l1", metavar="LOSS",
+        help=f"what to minimise: {', '.join(losses.names())}, or a weighted sum (default: 6*hole_l1+valid_l1)",
+    )  # fmt: skip
+
+    how = p.add_argument_group("how long and how")
+    how.add_argument("--epochs", type=float, metavar="N", help="passes over the training images")
+    how.add_argument("--minutes", type=float, metavar="M", help="a budget of time; the learning rate is planned to fit (default: 5)")
+    how.add_argument("--batch-size", type=int, default=128, metavar="B", help="images in a step (default: 128)")
+    how.add_argument("--lr", type=float, default=2e-3, help="the highest learning rate (default: 0.002)")
+    how.add_argument("--schedule", default="one_cycle", choices=schedules.names(), help="how the learning rate changes")
+    how.add_argument("--optimizer", default="adam", choices=["adam", "adamw", "sgd"], help="default: adam")
+    how.add_argument("--clip", type=float, default=1.0, metavar="NORM", help="the largest norm of the gradient; 0 for any (default: 1)")
+    how.add_argument("--ema", type=float, default=0.999, metavar="DECAY", help="of the running average of the weights; 0: none (default: 0.999)")
+    how.add_argument("--seed", type=int, default=0, help="of first weights, order, flips and masks (default: 0)")
+
+    where = p.add_argument_group("where")
+    where.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    where.add_argument("--precision", default="auto", choices=["auto", "bf16", "fp32"], help="auto: bf16 where it is faster")
+    where.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's choice)")
+    where.add_argument("--compile", action="store_true", help="let torch.compile translate the model first")
+
+    files = p.add_argument_group("files")
+    files.add_argument("--out", metavar="DIR", help="the folder of the run (default: runs/NAME)")
+    files.add_argument("--resume", action="store_true", help="go on with the run in that folder; also fine when there is none yet")
+    files.add_argument("--checkpoint-seconds", type=float, default=60.0, metavar="S", help="time between two checkpoints (default: 60)")
+    files.add_argument("--evaluate", type=float, default=1.0, metavar="N", help="epochs between two looks at held-out images (default: 1)")
+    files.add_argument("--test-images", type=int, default=5000, metavar="N", help="test images measured at the end (default: 5000)")
+    files.add_argument("--card", default="", metavar="SENTENCE", help="a sentence that opens the card of the weights")
+    files.add_argument("--export", metavar="PATH", help="where the weights go: NAME.safetensors (default: in the folder of the run)")
+    return p
+
+
+def parse_options(pairs: list[str]) -> dict[str, Any]:
+    """Model options from KEY=VALUE words: numbers, True, False, None, tuples as in Python, anything else as text.
+
+    >>> parse_options(["depth=3", "squeeze=False", "kind=wide"])
+    {'depth': 3, 'squeeze': False, 'kind': 'wide'}
+    """
+    options = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise ValueError(f"--option is {pair!r}; expected KEY=VALUE, such as depth=3.")
+        try:
+            options[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            options[key] = value
+    return options
+
+
+def command_line(arguments: list[str]) -> str:
+    """The command that repeats the run, without what only matters here (resume, the card's sentence, absolute paths)."""
+    words, skip = ["python -m inpaintlib.train"], False
+    for word in arguments:
+        if skip:
+            skip = False
+            continue
+        if word == "--resume" or word.startswith(("--card=", "--export=")):
+            continue
+        if word in ("--card", "--export"):
+            skip = True
+            continue
+        flag, equals, value = word.partition("=")
+        word = f"{flag}{equals}{report.plain_path(value)}" if equals else report.plain_path(word)
+        words.append(f'"{word}"' if any(c in word for c in " *()") else word)
+    return " ".join(words)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit status: 0 done, 1 an error that is explained, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    args = parser().parse_args(arguments)
+    try:
+        return train(args, arguments)
+    except (ValueError, CheckpointError, Diverged, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        again = " ".join(["python -m inpaintlib.train", *[a for a in arguments if a != "--resume"], "--resume"])
+        print(f"\nStopped and saved. To go on:\n  {again}", file=sys.stderr)
+        return 130
+
+
+def train(args: argparse.Namespace, arguments: list[str]) -> int:
+    """Load, train, measure, save."""
+    place = choose_device(args.device)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    if args.epochs is None and args.minutes is None:
+        args.minutes = 5.0
+    if args.masks not in masks.FAMILIES:
+        raise ValueError(f"--masks is {args.masks!r}; expected {', '.join(sorted(masks.FAMILIES))}.")
+    loss = losses.parse(args.loss)
+    options = parse_options(args.option)
+    torch.manual_seed(args.seed)
+    model = models.create(args.name, **options)
+
+    images = data.load_images(args.data, "train", limit=args.limit)
+    test = data.load_images(args.data, "test", limit=args.test_images)
+    size = tuple(images.images.shape[-2:])
+    print(f"data:  {images.source}\n       {len(images)} images of {size[0]} x {size[1]} to learn from, {len(test)} to test on")
+    count = sum(p.numel() for p in model.parameters())
+    print(f"model: {args.name}, {count:,} parameters, on {report.hardware(place)}")
+    side: Any = size[0] if size[0] == size[1] else size
+    bank = masks.bank(args.masks, size=side)
+    held_out = masks.bank(args.masks, count=2000, size=side, seed=args.seed + 10_000)
+
+    out = Path(args.out or f"runs/{args.name}")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())  # a cluster's polite end is a Ctrl-C
+    history = fit(
+        model, images, bank, loss,
+        epochs=args.epochs, minutes=args.minutes, batch_size=args.batch_size, lr=args.lr, schedule=args.schedule,
+        optimizer=args.optimizer, clip=args.clip or None, ema=args.ema or None, seed=args.seed, device=args.device,
+        precision=args.precision, compile=args.compile, callbacks=[Evaluate(test, held_out, every=args.evaluate)],
+        out=out, resume=args.resume, checkpoint_seconds=args.checkpoint_seconds, stop=stop,
+    )  # fmt: skip
+    if stop.is_set() and history.stopped_by == "stopped from outside":
+        raise KeyboardInterrupt
+
+    frozen = masks.benchmark(args.masks, count=len(test), size=side)
+    table = report.measure(model, test, torch.as_tensor(frozen.masks if hasattr(frozen, "masks") else frozen))
+    print("\n" + report.table_text(table))
+    card = report.make_card(
+        about=args.card, model=model, images=images, test=test, masks=f"{args.masks}, drawn afresh for every batch", loss=args.loss,
+        history=history, device=place, table=table, command=command_line(arguments),
+        test_masks=f"the benchmark's {args.masks}, SHA-256 {getattr(frozen, 'sha256', '')[:16]}",
+        settings={
+            "batch_size": args.batch_size, "learning rate": args.lr, "schedule": args.schedule, "optimizer": args.optimizer,
+            "average of weights": args.ema, "seed": args.seed, "precision": args.precision,
+        },
+    )  # fmt: skip
+    path = save_pretrained(model, args.export or out / f"{args.name}.safetensors", card)
+    print(f"\nweights and card: {path}, {path.with_suffix('.md').name}")
+    return 0

@@ -1,0 +1,64 @@
+"""What a run has measured so far, row by row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+__all__ = ["History"]
+
+
+class History:
+    """The rows that a run has recorded: the losses every few steps, and what callbacks measured in between.
+
+    Attributes:
+        rows: one ``dict`` each with at least ``step``, ``epoch`` (with decimals) and ``seconds``; the rows of the loop hold ``loss``, each
+            term of it, ``lr`` and ``images_per_second``; those of :class:`~inpaintlib.train.Evaluate` its metrics.
+        stopped_by: why the run ended, in words; empty while it is running.
+
+    >>> history = History([{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.25}, {"step": 2, "psnr": 20.0}])
+    >>> history["loss"]
+    ([1, 2], [0.5, 0.25])
+    >>> history.last("psnr")
+    20.0
+    """
+
+    def __init__(self, rows: list[dict[str, Any]] | None = None) -> None:
+        self.rows = rows if rows is not None else []
+        self.stopped_by = ""
+
+    def __getitem__(self, name: str) -> tuple[list[int], list[float]]:
+        """The steps and the values of one column, as a plot wants them."""
+        found = [(row["step"], row[name]) for row in self.rows if name in row]
+        if not found:
+            raise KeyError(f"the history has no column {name!r}; it has {', '.join(self.columns()) or 'no rows yet'}.")
+        return [step for step, _ in found], [value for _, value in found]
+
+    def __contains__(self, name: str) -> bool:
+        return any(name in row for row in self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"History({len(self.rows)} rows: {', '.join(self.columns())})"
+
+    def columns(self) -> list[str]:
+        """The names of all columns, in the order in which they first came."""
+        return list(dict.fromkeys(name for row in self.rows for name in row))
+
+    def last(self, name: str) -> float:
+        """The newest value of one column."""
+        return self[name][1][-1]
+
+    @classmethod
+    def read(cls, path: str | Path) -> History:
+        """The history in a ``log.jsonl``; a last line that a killed run left unfinished is skipped."""
+        rows = []
+        for line in Path(path).read_text(encoding="utf-8").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return cls(rows)

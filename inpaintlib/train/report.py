@@ -1,0 +1,130 @@
+"""The end of a run: measure on the test images, and write weights with a card that says where they come from."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from inpaintlib import metrics
+from inpaintlib.train.history import History
+from inpaintlib.train.precision import autocast, choose
+
+__all__ = ["hardware", "make_card", "measure", "table_text"]
+
+Table = dict[str, dict[str, float]]
+
+
+@torch.no_grad()
+def measure(model: nn.Module, images: Any, masks: torch.Tensor, *, precision: str = "fp32", batch_size: int = 250) -> Table:
+    """Mean over images of PSNR, MAE and SSIM, of the raw and of the composited prediction, over the whole image and over the hole.
+
+    Args:
+        model: called as ``model(image, mask)``; measured in eval mode, where it is.
+        images: an ImageSet of N images.
+        masks: (N, 1, H, W), one for each image, 1 = known.
+        precision: "auto", "bf16" or "fp32".
+        batch_size: images at a time.
+
+    Returns:
+        ``{"raw, image": {"PSNR dB": ..., "MAE": ..., "SSIM": ...}, ...}``. An image without a hole counts for the image only.
+    """
+    place = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    sums: Table = {}
+    counts: dict[str, int] = {}
+    for start in range(0, len(images), batch_size):
+        target = images.float(slice(start, start + batch_size)).to(place)
+        mask = masks[start : start + batch_size].to(target)
+        with autocast(choose(precision, place), place):
+            raw = model(target * mask, mask)
+        raw = raw.float().clamp(0, 1)
+        holed = (mask == 0).flatten(1).any(1)
+        for kind, picture in (("raw", raw), ("composited", torch.where(mask > 0, target, raw))):
+            _add(sums, counts, f"{kind}, image", picture, target, mask, "all")
+            if bool(holed.any()):
+                _add(sums, counts, f"{kind}, hole", picture[holed], target[holed], mask[holed], "hole")
+    model.train(training)
+    return {row: {name: total / counts[row] for name, total in values.items()} for row, values in sorted(sums.items(), reverse=True)}
+
+
+def _add(sums: Table, counts: dict[str, int], row: str, picture: Any, target: Any, mask: Any, region: Any) -> None:
+    where = {"mask": mask, "region": region}
+    values = {
+        "PSNR dB": metrics.psnr(picture, target, data_range=1.0, **where),
+        "MAE": metrics.mae(picture, target, **where),
+        "SSIM": metrics.ssim(picture, target, data_range=1.0, **where),
+    }
+    into = sums.setdefault(row, {})
+    for name, value in values.items():
+        into[name] = into.get(name, 0.0) + float(value.double().sum())
+    counts[row] = counts.get(row, 0) + len(target)
+
+
+def table_text(table: Table) -> str:
+    """The measurements as lines of text."""
+    lines = [f"{'':20}" + "".join(f"{name:>10}" for name in next(iter(table.values())))]
+    for row, values in table.items():
+        lines.append(f"{row:20}" + "".join(f"{value:10.{2 if 'dB' in name else 4}f}" for name, value in values.items()))
+    return "\n".join(lines)
+
+
+def hardware(device: torch.device) -> str:
+    """The machine in plain words: what computes and with how many threads, not its name."""
+    if device.type == "cuda":
+        return f"one GPU, {torch.cuda.get_device_name(device)}"
+    cores = os.cpu_count() or 1
+    what = f"{cores} CPU core{'s' if cores > 1 else ''} ({platform.machine()}), {torch.get_num_threads()} threads"
+    return what if device.type == "cpu" else f"{device.type} on a machine with {what}"
+
+
+def make_card(
+    *,
+    about: str,
+    model: nn.Module,
+    images: Any,
+    test: Any,
+    masks: str,
+    loss: Any,
+    history: History,
+    settings: dict[str, Any],
+    device: torch.device,
+    table: Table,
+    test_masks: str,
+    command: str,
+) -> dict[str, Any]:
+    """Everything that one has to know about shipped weights, as plain values."""
+    steps, seconds = history.rows[-1]["step"], history.rows[-1]["seconds"]
+    rates = history["images_per_second"][1]
+    return {
+        "about": about,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "data": images.source,
+        "training images": len(images),
+        "masks": masks,
+        "loss": str(loss),
+        "steps": steps,
+        "epochs": round(history.rows[-1]["epoch"], 2),
+        "images seen": steps * min(settings["batch_size"], len(images)),
+        "seconds": round(seconds, 1),
+        "images a second": round(rates[-1], 1),
+        "hardware": hardware(device),
+        **settings,
+        "torch": torch.__version__,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "command": command,
+        "test images": f"{len(test)}, {test.source}",
+        "test masks": test_masks,
+        "quality on the test images": table,
+    }
+
+
+def plain_path(text: str) -> str:
+    """A path as it may stand in a card: an absolute one only by its last part."""
+    return Path(text).name if Path(text).is_absolute() else text
