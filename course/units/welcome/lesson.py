@@ -1,0 +1,261 @@
+# %% [markdown]
+# {{ head }}
+
+# %% [markdown]
+# ## A photograph with a hole
+#
+# Somebody scratched a photograph, or a person walked into it, or a scanner lost a line. The pixels are gone. **Inpainting** is the art of filling
+# them in so that nobody notices. Restorers have done it to paintings for centuries; the word comes from them.
+#
+# Before any theory: do it. **Paint over something in the picture below** and see how six methods fill your hole. Paint with the mouse, or click
+# into the widget and use the arrow keys and the space bar. Then paint a larger hole. And then one right over an edge.
+
+# %%
+import torch
+import torch.nn.functional as F
+from course.checks import predict
+
+from inpaintlib import baselines, data, evaluation, masks, models, viz, widgets
+
+torch.manual_seed(0)
+cat = F.interpolate(data.load_photo("chelsea")[:, :, 20:276, 90:346], size=64, mode="area")  # (1, 3, 64, 64) in [0, 1]
+hole = torch.ones(1, 1, 64, 64)  # 1 = known, 0 = hole
+hole[..., 20:32, 10:26] = 0
+
+six_inpainters = {
+    "mean": baselines.mean_fill,
+    "fast marching": baselines.fast_marching,
+    "Navier-Stokes": baselines.navier_stokes,
+    "biharmonic": baselines.biharmonic,
+    "nearest patch": baselines.nearest_patch,
+    "partial U-Net": models.create("partial_unet", pretrained=True).inpaint,
+}
+widgets.MaskPainter(cat, inpainters=six_inpainters, mask=hole)
+
+# %% [markdown]
+# You have just met the whole history of the field:
+#
+# | method | its idea | learned? |
+# |---|---|---|
+# | mean | one colour for the whole hole: the mean of everything known | no |
+# | fast marching | go inwards from the rim, each pixel a weighted mean of known neighbours | no |
+# | Navier-Stokes | carry the lines of equal brightness into the hole, as a fluid would flow | no |
+# | biharmonic | the smoothest surface that fits the rim, in value and in slope | no |
+# | nearest patch | copy a piece of the picture whose surroundings look alike | no |
+# | partial U-Net | a network that has seen 50,000 small photographs and learned what usually comes next to what | yes |
+#
+# Each of them is, in code, the same thing: **a function `(image, mask) -> image`**. The image is a batch of pictures with values between
+# 0 and 1, the mask says 1 where a pixel is known and 0 where it is not, and what comes back has the known pixels unchanged. We call such a function an
+# *inpainter*. Whatever you build in this course, a loop of seven lines or a network trained against an adversary, will be one, and can be
+# put into this widget.
+
+# %% [markdown]
+# ## Which one is right?
+
+# %%
+original = F.interpolate(data.load_photo("coffee")[:, :, 60:316, 150:406], size=64, mode="area")
+patch = torch.ones(1, 1, 64, 64)
+patch[..., 22:42, 24:46] = 0
+candidates = {
+    "A": six_inpainters["biharmonic"](original, patch),
+    "B": six_inpainters["nearest patch"](original, patch),
+    "C": original,
+    "D": six_inpainters["Navier-Stokes"](original, patch),
+    "E": six_inpainters["partial U-Net"](original, patch),
+}
+viz.show(
+    viz.image_row({"what is known": (original * patch)[0], **{name: picture[0] for name, picture in candidates.items()}}, masks=[patch, *[None] * 5]),
+    alt="A small photograph of a cup with a rectangle missing, and five complete versions of it, A to E, that differ inside the rectangle only.",
+    caption="Five pictures that agree with everything that is known. One of them is the photograph.",
+)
+
+# %%
+predict(
+    "One of A to E is the original. Which one? And could you prove it?",
+    choices=["A", "B", "C", "D", "E"],
+    answer=2,
+    explain="It is C. But nothing in the known pixels proves it: all five agree with everything that is known. You chose by what you know about cups. "
+    "That knowledge is what a network has to learn, and it is also why there is no single right answer.",
+)
+
+# %% [markdown]
+# This is the first and deepest difficulty of inpainting. Behind the hole there could have been a spoon, a reflection, a fly. **A filling can be
+# plausible or implausible; it cannot be checked against the known pixels.** When we measure quality, we hide pixels whose values we know, and compare.
+# That measures how close a method comes to *this* original, and punishes a filling that is different and just as good. Keep it in mind
+# whenever the course prints a table, such as this one:
+
+# %%
+pictures = data.load_images("auto", split="test", limit=100)
+print(pictures.source)
+lines = masks.benchmark("lines")[:100]
+boxes = masks.benchmark("boxes")[:100]
+on_lines = evaluation.compare(six_inpainters, pictures, lines)
+on_lines
+
+# %% [markdown]
+# PSNR is a measure of closeness in decibels: higher is better, and 6 more means that the error is half as large. You will take it apart in
+# [metrics](unit:metrics). The holes here are thin lines.
+
+# %%
+predict(
+    "The same methods, the same pictures, but now the holes are boxes of 8 to 16 pixels instead of lines. What happens to the table?",
+    choices=[
+        "All get worse by about the same amount",
+        "All get worse, and the gap between the best and the worst shrinks",
+        "The network gets better, the others worse",
+    ],
+    answer=1,
+    explain="In a thin line every missing pixel has known neighbours, and a clever mean of neighbours is almost right. In the middle of a large box there are "
+    "none: there, closeness to the one original is luck for any method. Look at the two figures.",
+)
+
+# %%
+on_boxes = evaluation.compare(six_inpainters, pictures, boxes)
+on_boxes
+
+# %%
+examples = pictures.float(slice(0, 3))
+rows, names = [], []
+for family, some in (("lines", lines), ("boxes", boxes)):
+    m = some[:3].float()
+    for i in range(2):
+        rows += [(examples * m)[i], *(fill(examples, m)[i] for fill in six_inpainters.values()), examples[i]]
+        names.append(family)
+viz.show(
+    viz.image_grid(rows, columns=8, row_titles=names, column_titles=["hole", *six_inpainters, "original"]),
+    alt="Four rows of small pictures: two with lines cut out, two with boxes cut out, each followed by the fillings of the six methods and the original. The lines are "
+    "filled almost invisibly by most methods; the boxes by none.",
+    caption="Thin holes are nearly solved by methods that learned nothing. Large holes are where learning has to show what it can do.",
+)
+
+# %% [markdown]
+# So an honest course on inpainting has to beat methods that nobody trained, on the same pictures and the same holes, and has to say where it does not.
+# Several published comparisons never tried.
+
+# %% [markdown]
+# ## The map of the field
+#
+# Five families, in the order in which they came. The course walks through the first four; transformers and diffusion models, which fill today's
+# pictures, stand on their shoulders and wait at the end of the road.
+
+# %%
+families = {
+    "diffusion equations": {"Bertalmio et al.": 2000, "Navier-Stokes": 2001.6, "fast marching": 2004},
+    "patches": {"Efros-Leung": 1999, "image quilting": 2001.4, "Criminisi et al.": 2004, "scene completion": 2007, "PatchMatch": 2009.6},
+    "convolutional networks": {"denoising autoencoders": 2012, "U-Net": 2015, "partial convolution": 2018},
+    "adversarial networks": {"Context Encoder": 2016, "global and local critics": 2017.6, "gated convolution": 2019.6},
+    "transformers, diffusion": {"LaMa, MAT": 2022, "RePaint": 2022.6},
+}
+drawing, axes = viz.figure(9.0, 3.6)
+ax = axes[0, 0]
+for row, (family, works) in enumerate(families.items()):
+    ax.axhline(-row, color="0.85", zorder=0)
+    for n, (name, year) in enumerate(works.items()):
+        ax.plot(year, -row, viz.MARKERS[row], color=viz.CYCLE[row])
+        above = n % 2 == 0
+        ax.annotate(name, (year, -row), xytext=(0, 7 if above else -7), textcoords="offset points", ha="center", va="bottom" if above else "top", fontsize=8)
+ax.set(yticks=[-row for row in range(len(families))], yticklabels=list(families), xlabel="year of publication", xlim=(1997, 2024.5), ylim=(-4.6, 0.6))
+viz.show(
+    drawing,
+    alt="A time line with five rows. Diffusion equations 2000 to 2004: Bertalmio, Navier-Stokes, fast marching. Patches 1999 to 2009: Efros-Leung, image quilting, "
+    "Criminisi, scene completion, PatchMatch. Convolutional networks 2012 to 2018: denoising autoencoders, U-Net, partial convolution. Adversarial networks 2016 to 2019: "
+    "Context Encoder, global and local critics, gated convolution. Transformers and diffusion from 2022: LaMa, MAT, RePaint.",
+    caption="Where the methods of this course come from. LaMa is a convolutional network in the frequency domain; it stands here for its time.",
+)
+
+# %% [markdown]
+# | family | knows | strong where | weak where | in this course |
+# |---|---|---|---|---|
+# | diffusion equations | that pictures are mostly smooth | thin holes, scratches | texture, large holes | [holes and baselines](unit:masks_and_baselines) |
+# | patches | that pictures repeat themselves | texture, backgrounds | anything that occurs once, such as a face | [holes and baselines](unit:masks_and_baselines) |
+# | autoencoders, partial and gated convolution | what pictures usually look like | structure, any shape of hole | fine texture: they blur | [autoencoder](unit:autoencoder), [partial convolution](unit:partial_convolution), [gated convolution](unit:gated_convolution) |
+# | adversarial networks | what a critic cannot tell from real | sharp detail | training them; details that are wrong but sharp | [Context Encoder](unit:context_encoder), [patch GAN](unit:patch_gan) |
+# | transformers, diffusion models | how to draw *many* plausible fillings | large holes, several answers | time and memory | [the showdown](unit:showdown) places them, [beyond](unit:beyond) builds small ones |
+
+# %% [markdown]
+# ## Honest use
+#
+# A filled hole is an invention. Most of the time that is harmless, often it is welcome: a scratch on your grandmother's portrait, a tourist in front of a
+# church. But the same function removes a person from a photograph that is evidence, a watermark from a picture that somebody lives on, or a tumour from a scan.
+#
+# Ask four questions before you fill:
+#
+# 1. **Whose picture is it?** Filling changes a work. The photographer's right, and a licence, may forbid it; a watermark is a refusal.
+# 2. **Who is in it?** Removing or altering a person needs that person's consent more than the photographer's.
+# 3. **What will it be taken for?** In news, science, medicine and court, a filled pixel must not pass for a measured one. Keep the original *and* the mask, and label the result.
+# 4. **What did the model learn from?** A network fills with what was frequent in its training pictures. It will give a stranger the skin, the clothes and the street that it
+#    saw most often.
+#
+# The methods leave traces: later you will train a small network that *finds* filled pixels. It is good at it, for now.
+
+# %%
+predict(
+    "A hospital wants to inpaint the stripes that a defective detector leaves in its scans, before doctors read them. What is the soundest answer?",
+    choices=[
+        "Good idea, if the PSNR on test scans is high enough",
+        "Only if the filled pixels are marked and no diagnosis rests on them",
+        "Never: inpainting has no place in medicine",
+    ],
+    answer=1,
+    explain="A high PSNR says that fillings are close on average; a small lesion under a stripe is a rare event, which the network fills with healthy tissue because "
+    "healthy tissue is what it saw. With the mask kept beside the picture, filling may still help registration or viewing.",
+)
+
+# %% [markdown]
+# ## Check your machine
+#
+# The lessons run on a laptop. This cell says what yours has; `python -m course doctor` in a terminal says more, with a remedy for each problem.
+
+# %%
+import inpaintlib
+
+print("device for training:", inpaintlib.device())
+print("pictures:", data.load_images("auto", split="train").source)
+
+# %% [markdown]
+# If the last line speaks of photographs that ship with the course, you are working on a small stand-in: everything runs, but the networks see fewer kinds of pictures.
+# `data.load_images("cifar10", download=True)` fetches CIFAR-10, 170 MB; or set `INPAINTLIB_DATA` to a folder of your own pictures.
+#
+# ## Check yourself
+
+# %%
+predict(
+    "Why can no test on the known pixels tell which of two fillings is right?",
+    choices=[
+        "Because tests are never exact",
+        "Because both fillings have the same known pixels",
+        "Because the hole is too small",
+    ],
+    answer=1,
+    explain="An inpainter leaves known pixels alone, so any two fillings agree on them perfectly. Only pixels that we hid ourselves can be compared.",
+)
+
+# %%
+predict(
+    "An author reports a PSNR for a network that also redraws the known pixels, and another author for one that keeps them. May you rank them?",
+    choices=["yes, PSNR is PSNR", "no: the first figure is raw, the second composited"],
+    answer=1,
+    explain="Composited, the known pixels are perfect and only the hole counts; raw, every pixel does. The same network can differ by many decibels between the two. "
+    "Tables in this course always say which they show.",
+)
+
+# %% [markdown]
+# ## Summary
+#
+# - Inpainting fills what is missing so that it looks plausible; the known pixels cannot say what is right.
+# - An inpainter is a function `(image, mask) -> image`, with 1 = known and 0 = hole in the mask.
+# - Methods that learned nothing fill thin holes nearly perfectly. Large holes are the reason to learn.
+# - Keep the original and the mask, and say that you filled.
+#
+# Next: the one operation from which all networks here are built, [convolution](unit:convolution).
+#
+# ## Sources
+#
+# - M. Bertalmio, G. Sapiro, V. Caselles, C. Ballester, *Image Inpainting*, SIGGRAPH 2000: the paper that gave the field its name.
+# - A. Telea, *An Image Inpainting Technique Based on the Fast Marching Method*, Journal of Graphics Tools 9, 2004.
+# - M. Bertalmio, A. L. Bertozzi, G. Sapiro, *Navier-Stokes, Fluid Dynamics, and Image and Video Inpainting*, CVPR 2001.
+# - A. A. Efros, T. K. Leung, *Texture Synthesis by Non-parametric Sampling*, ICCV 1999.
+# - A. Criminisi, P. Perez, K. Toyama, *Region Filling and Object Removal by Exemplar-Based Image Inpainting*, IEEE Transactions on Image Processing 13, 2004.
+# - C. Barnes, E. Shechtman, A. Finkelstein, D. B. Goldman, *PatchMatch*, SIGGRAPH 2009.
+# - D. Pathak et al., *Context Encoders*, CVPR 2016; G. Liu et al., *Partial Convolutions*, ECCV 2018; J. Yu et al., *Free-Form Image Inpainting with Gated Convolution*, ICCV 2019.
+# - R. Suvorov et al., *LaMa*, WACV 2022; W. Li et al., *MAT*, CVPR 2022; A. Lugmayr et al., *RePaint*, CVPR 2022.
