@@ -77,7 +77,7 @@ def save_checkpoint(run: Run, path: Path) -> None:
         "settings": run.settings,
         "optimizer": {"groups": [{k: v for k, v in g.items() if k != "params"} for g in optimizer["param_groups"]], "scalars": scalars},
         "counters": {name: getattr(run, name) for name in _COUNTERS},
-        "callbacks": [callback.state() for callback in run.callbacks],
+        "callbacks": [[type(callback).__name__, callback.state()] for callback in run.callbacks],
     }
     packed = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
     write_atomically(path, save(packed, metadata={"state": json.dumps(state)}))
@@ -145,8 +145,12 @@ def restore(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: P
     torch.set_rng_state(tensors[_RNG + "torch"])
     if run.device.type == "cuda" and _RNG + "cuda" in tensors:
         torch.cuda.set_rng_state(tensors[_RNG + "cuda"], run.device)
-    for callback, saved in zip(run.callbacks, state["callbacks"], strict=False):
-        callback.load(saved)
+    saved = list(state["callbacks"])
+    for callback in run.callbacks:  # by kind, the first to the first: a resumed run may have another progress line
+        match = next((entry for entry in saved if entry[0] == type(callback).__name__), None)
+        if match is not None:
+            saved.remove(match)
+            callback.load(match[1])
 
 
 def _restore_optimizer(run: Run, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:

@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--schedule", default="one_cycle", choices=schedules.names(), help="how the learning rate changes")
     how.add_argument("--optimizer", default="adam", choices=["adam", "adamw", "sgd"], help="default: adam")
     how.add_argument("--clip", type=float, default=1.0, metavar="NORM", help="the largest norm of the gradient; 0 for any (default: 1)")
-    how.add_argument("--ema", type=float, default=0.999, metavar="DECAY", help="of the running average of the weights; 0: none (default: 0.999)")
+    how.add_argument("--ema", type=float, default=0.999, metavar="DECAY", help="of the average of the weights; 0: none (default: 0.999)")
     how.add_argument("--seed", type=int, default=0, help="of first weights, order, flips and masks (default: 0)")
 
     where = p.add_argument_group("where")
@@ -131,6 +131,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+def hold_out(images: data.ImageSet) -> tuple[data.ImageSet, data.ImageSet | None]:
+    """Set a twentieth of the training images aside, 500 at most, to watch the run by: the test images are for its end alone."""
+    count = min(500, len(images) // 20)
+    try:
+        return images.split(count)
+    except ValueError:  # too few images, or photographs, to spare any
+        return images, None
+
+
 def train(args: argparse.Namespace, arguments: list[str]) -> int:
     """Load, train, measure, save."""
     place = choose_device(args.device)
@@ -145,7 +154,7 @@ def train(args: argparse.Namespace, arguments: list[str]) -> int:
     torch.manual_seed(args.seed)
     model = models.create(args.name, **options)
 
-    images = data.load_images(args.data, "train", limit=args.limit)
+    images, held_out = hold_out(data.load_images(args.data, "train", limit=args.limit))
     test = data.load_images(args.data, "test", limit=args.test_images)
     size = tuple(images.images.shape[-2:])
     print(f"data:  {images.source}\n       {len(images)} images of {size[0]} x {size[1]} to learn from, {len(test)} to test on")
@@ -153,7 +162,7 @@ def train(args: argparse.Namespace, arguments: list[str]) -> int:
     print(f"model: {args.name}, {count:,} parameters, on {report.hardware(place)}")
     side: Any = size[0] if size[0] == size[1] else size
     bank = masks.bank(args.masks, size=side)
-    held_out = masks.bank(args.masks, count=2000, size=side, seed=args.seed + 10_000)
+    watch = [Evaluate(held_out, masks.FAMILIES[args.masks], every=args.evaluate)] if held_out is not None else []
 
     out = Path(args.out or f"runs/{args.name}")
     stop = threading.Event()
@@ -162,7 +171,7 @@ def train(args: argparse.Namespace, arguments: list[str]) -> int:
         model, images, bank, loss,
         epochs=args.epochs, minutes=args.minutes, batch_size=args.batch_size, lr=args.lr, schedule=args.schedule,
         optimizer=args.optimizer, clip=args.clip or None, ema=args.ema or None, seed=args.seed, device=args.device,
-        precision=args.precision, compile=args.compile, callbacks=[Evaluate(test, held_out, every=args.evaluate)],
+        precision=args.precision, compile=args.compile, callbacks=watch,
         out=out, resume=args.resume, checkpoint_seconds=args.checkpoint_seconds, stop=stop,
     )  # fmt: skip
     if stop.is_set() and history.stopped_by == "stopped from outside":
