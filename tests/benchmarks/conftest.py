@@ -1,0 +1,84 @@
+"""Speed as a ratio of two things timed in turn in one run: what the machine does meanwhile hits both.
+
+``make bench`` times and holds each ratio against its bar. Under ``make test`` (``--benchmark-disable``) each function runs
+once, so that the benchmarks' own code cannot rot, and nothing is timed.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+
+
+class Line(NamedTuple):
+    label: str
+    value: str
+    bar: str
+    holds: bool
+    how: str
+
+
+LINES: list[Line] = []
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def report(benchmark: Any) -> Callable[..., None]:
+    """``report(label, value, bar=..., unit=..., how=...)``: a line of the table; fails over the bar (or under it with ``at_least=True``)."""
+
+    def hold(label: str, value: float, *, bar: float, unit: str = "x", at_least: bool = False, how: str = "") -> None:
+        if benchmark.disabled:
+            return
+        holds = value >= bar if at_least else value <= bar
+        LINES.append(Line(label, f"{value:.3g} {unit}", f"{'>=' if at_least else '<='} {bar:g} {unit}", holds, how))
+        assert holds, f"{label}: {value:.3g} {unit}, the bar is {LINES[-1].bar}. {how}"
+
+    return hold
+
+
+@pytest.fixture
+def ratio(benchmark: Any) -> Callable[..., float]:
+    """``ratio(ours, other, rounds=...)``: time of ours over time of other, the two run in turn, the median over the pairs.
+
+    A pair is run back to back; the median forgets pairs that something else on the machine disturbed.
+    """
+
+    def measure(ours: Callable[[], object], other: Callable[[], object], *, rounds: int = 30) -> float:
+        benchmark.pedantic(ours, rounds=1, warmup_rounds=1)
+        other()
+        if benchmark.disabled:
+            return 1.0
+        pairs = [(_seconds(ours), _seconds(other)) for _ in range(rounds)]
+        benchmark.extra_info["ours_ms"] = 1e3 * statistics.median(a for a, _ in pairs)
+        benchmark.extra_info["other_ms"] = 1e3 * statistics.median(b for _, b in pairs)
+        return statistics.median(a / b for a, b in pairs)
+
+    return measure
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if not LINES:
+        return
+    terminalreporter.section("speed, beside its bar")
+    width = max(len(line.label) for line in LINES)
+    for line in LINES:
+        verdict = "holds" if line.holds else "MISSED"
+        terminalreporter.write_line(f"{line.label:<{width}}  {line.value:>10}  {line.bar:>12}  {verdict:<6}  {line.how}")
