@@ -36,7 +36,7 @@ def two_threads() -> Iterator[None]:
 
 @pytest.fixture
 def report(benchmark: Any) -> Callable[..., None]:
-    """``report(label, value, bar=..., unit=..., how=...)``: a line of the table; fails over the bar (or under it with ``at_least=True``)."""
+    """``report(label, value, bar=..., unit=..., how=...)``: a line of the table; fails if the bar is missed."""
 
     def hold(label: str, value: float, *, bar: float, unit: str = "x", at_least: bool = False, how: str = "") -> None:
         if benchmark.disabled:
