@@ -1,5 +1,7 @@
 """The layers of the course: each a pure function first, and a thin module beside it."""
 
+from inpaintlib.layers.attention import ContextualAttention, contextual_attention
+from inpaintlib.layers.gated_conv import GatedConv2d, gated_conv2d
 from inpaintlib.layers.partial_conv import PartialConv2d, partial_conv2d
 
-__all__ = ["PartialConv2d", "partial_conv2d"]
+__all__ = ["ContextualAttention", "GatedConv2d", "PartialConv2d", "contextual_attention", "gated_conv2d", "partial_conv2d"]

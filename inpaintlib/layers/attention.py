@@ -1,0 +1,185 @@
+r"""Contextual attention: fill a place with patches copied from where the picture is known.
+
+A convolution sees a small window; what fits into a large hole may lie far away. So every place looks at all known patches at once:
+
+    score(i, j)  = cosine of the patch around place i of the query and the patch around place j of the source
+    score        = score + those of the neighbours: if j fits i, one step to the right of j should fit one step to the right of i
+    weight(i, .) = softmax over the known patches of (scale * score)
+    y            = at each place the weighted mean of the source's patches, averaged where pasted patches overlap
+
+Hole patches are masked with minus infinity, so that their weight is exactly 0 and the others sum to 1. (Multiplying their score by 0
+instead leaves them e^0 = 1 in the sum.) Every sample has its own mask. Nothing loops over the samples: all four steps are products of
+batches of matrices.
+
+Source: J. Yu et al., Generative Image Inpainting with Contextual Attention, CVPR 2018, section 4.1. Their public code divides by the norm
+of the source's patch alone; this is the cosine of the paper's equation 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from inpaintlib._check import as_mask, describe
+
+__all__ = ["ContextualAttention", "contextual_attention"]
+
+EPS = 1e-4  # the norm of a patch of zeros, whose cosine is 0 then; as in the authors' code
+
+
+def contextual_attention(
+    query: Tensor,
+    source: Tensor,
+    mask: Tensor | None = None,
+    *,
+    patch: int = 3,
+    rate: int = 1,
+    scale: float = 10.0,
+    propagate: bool = True,
+    min_known: float = 1.0,
+) -> tuple[Tensor, Tensor]:
+    """Rebuild ``query`` from the known patches of ``source``.
+
+    Args:
+        query: float (B, C, H, W), the features to be rebuilt.
+        source: float (B, C, H', W'), the features to copy from; usually the query itself.
+        mask: (B, 1, H', W') of the source, 1 = known, 0 = hole, one for each sample or a single one for all; None: all known.
+        patch: odd side of the patches that are compared.
+        rate: compare at every ``rate``-th place only, and paste larger patches: ``rate**4`` times fewer scores. Must divide all sides.
+        scale: how sharply the best match wins, without unit; 0 would be a mean over all patches.
+        propagate: let the neighbours' scores support each other.
+        min_known: fraction of a patch that must be known for it to be copied from; 1 is the paper's rule. What is unknown in a patch
+            (or outside the image) is never pasted.
+
+    Returns:
+        y: (B, C, H, W) in the dtype of ``query``; 0 for a sample of whose source no patch is known.
+        field: int64 (B, 2, H / rate, W / rate), from each place to the patch that it attends to most: rows down and columns to the
+            right, in steps of ``rate`` pixels; 0 where there is none. For drawing; it carries no gradient.
+
+    Raises:
+        TypeError: ``query`` or ``source`` is no floating-point tensor, or ``mask`` no tensor.
+        ValueError: shapes that do not fit each other, or options out of range.
+
+    Source: Yu et al., CVPR 2018, section 4.1.
+
+    >>> stripes = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]).T[None, :, None]  # (1, 2, 1, 4): a b a b
+    >>> mask = torch.tensor([1.0, 1.0, 1.0, 0.0])[None, None, None]  # the last b is a hole
+    >>> y, field = contextual_attention(stripes, stripes, mask, patch=1, scale=100.0, propagate=False)
+    >>> field[0, 1, 0].tolist()  # it is copied from two steps to the left; the first a wins over its equal
+    [0, 0, -2, -2]
+    """
+    mask = _check(query, source, mask, patch, rate, min_known)
+    batch, _, height, width = query.shape
+    dtype = torch.promote_types(query.dtype, torch.float32)  # ten times a sum of nine scores needs more digits than half precision has
+    with torch.autocast("cpu" if query.is_meta else query.device.type, enabled=False):
+        query_, source_, mask_ = query.to(dtype), source.to(dtype), mask.to(dtype)
+        score, known = _match(query_[..., ::rate, ::rate], source_[..., ::rate, ::rate], _cells(mask_, rate), patch, min_known)
+        if propagate:
+            score = _support(_support(score, 2, 4), 1, 3)  # along the rows, then down the columns
+        weight = _softmax_over_known(scale * score.reshape(batch, math.prod(score.shape[1:3]), -1), known)  # (B, places, patches)
+        y = _paste(weight, source_ * mask_, mask_, rate, (height, width))
+    return y.to(query.dtype), _field(weight, score.shape)
+
+
+def _match(query: Tensor, source: Tensor, mask: Tensor, patch: int, min_known: float) -> tuple[Tensor, Tensor]:
+    """Cosine of each patch of the query with each known one of the source (B, h, w, h', w'), and which are known (B, h' * w')."""
+    batch, (h, w), (hs, ws), pad = query.shape[0], query.shape[2:], source.shape[2:], patch // 2
+    ours = F.normalize(F.unfold(query, patch, padding=pad), dim=1, eps=EPS)  # (B, C * patch**2, h * w)
+    theirs = F.normalize(F.unfold(source * mask, patch, padding=pad), dim=1, eps=EPS)
+    places = F.unfold(torch.ones_like(mask), patch, padding=pad).sum(1)  # fewer at the image's border
+    known = F.unfold(mask, patch, padding=pad).sum(1) >= min_known * places - 1e-3
+    score = torch.bmm(ours.transpose(1, 2), theirs * known[:, None])  # a hole patch supports none of its neighbours
+    return score.view(batch, h, w, hs, ws), known
+
+
+def _support(score: Tensor, ours: int, theirs: int) -> Tensor:
+    """Add the scores one step before and one step after, query and source moving together along these two axes."""
+    n, m = score.shape[ours], score.shape[theirs]
+    pads = [0, 0] * score.dim()
+    for axis in (ours, theirs):
+        at = 2 * (score.dim() - 1 - axis)  # F.pad counts the axes from the last
+        pads[at : at + 2] = [1, 1]
+    padded = F.pad(score, pads)
+    before, here, after = (padded.narrow(ours, i, n).narrow(theirs, i, m) for i in range(3))
+    return before + here + after
+
+
+def _softmax_over_known(logits: Tensor, known: Tensor) -> Tensor:
+    """Softmax over the last axis among the known patches; all weights 0 where there are none, instead of NaN."""
+    some = known.any(dim=1, keepdim=True)  # (B, 1)
+    logits = logits.masked_fill((~known & some)[:, None], -math.inf)
+    return torch.softmax(logits, dim=-1) * some[:, None]
+
+
+def _paste(weight: Tensor, source: Tensor, mask: Tensor, rate: int, size: tuple[int, int]) -> Tensor:
+    """Lay the source's patches over each other by weight; a pixel is the mean of the known ones that land on it."""
+    half = (rate + 1) // 2  # a patch is its own cell and half a neighbour on each side
+    side = rate + 2 * half
+    # The mask travels as one more channel: pasted alike, it says how much was known at each pixel.
+    patches = F.unfold(torch.cat([source, mask], dim=1), side, padding=half, stride=rate)  # (B, (C + 1) * side**2, patches)
+    pasted = F.fold(torch.bmm(patches, weight.transpose(1, 2)), size, side, padding=half, stride=rate)
+    total, known = pasted[:, :-1], pasted[:, -1:]
+    return total / known.clamp(min=1e-6)
+
+
+def _field(weight: Tensor, shape: torch.Size) -> Tensor:
+    """Where the heaviest weight of each place lies, relative to the place."""
+    batch, h, w, _, ws = shape
+    best = weight.detach().argmax(dim=-1).view(batch, h, w)
+    rows = best // ws - torch.arange(h, device=weight.device)[:, None]
+    columns = best % ws - torch.arange(w, device=weight.device)
+    some = weight.detach().sum(dim=-1).view(batch, h, w) > 0
+    return torch.stack([rows, columns], dim=1) * some[:, None]
+
+
+def _cells(mask: Tensor, rate: int) -> Tensor:
+    """The mask at every ``rate``-th place: known where all of the cell is."""
+    return 1 - F.max_pool2d(1 - mask, rate) if rate > 1 else mask
+
+
+def _check(query: Tensor, source: Tensor, mask: Tensor | None, patch: int, rate: int, min_known: float) -> Tensor:
+    for name, x in (("query", query), ("source", source)):
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            raise TypeError(f"{name} is {describe(x)}; expected a float tensor (B, C, H, W).")
+        if x.dim() != 4 or x.numel() == 0:
+            raise ValueError(f"{name} is {describe(x)}; expected four dimensions (B, C, H, W), none of them 0.")
+    if query.shape[:2] != source.shape[:2]:
+        raise ValueError(f"query is {describe(query)}, source {describe(source)}; expected the same batch and the same channels.")
+    if patch < 1 or patch % 2 == 0:
+        raise ValueError(f"patch is {patch}; expected an odd side such as 3, so that a patch has a centre.")
+    if rate < 1 or any(side % rate for side in (*query.shape[2:], *source.shape[2:])):
+        raise ValueError(f"rate is {rate}; expected a divisor of all sides, {tuple(query.shape[2:])} and {tuple(source.shape[2:])}.")
+    if not 0 < min_known <= 1:
+        raise ValueError(f"min_known is {min_known}; expected a fraction above 0, at most 1.")
+    if mask is None:
+        return source.new_ones(source.shape[0], 1, *source.shape[2:])
+    # To look at values on a GPU would make it wait at every layer; there the shapes alone are checked.
+    return as_mask(mask, source, values=source.device.type == "cpu" and not torch.compiler.is_compiling())
+
+
+class ContextualAttention(nn.Module):
+    """The layer around :func:`contextual_attention`; it has no weights, and attends to the query itself when no source is given.
+
+    Args:
+        patch, rate, scale, propagate, min_known: see :func:`contextual_attention`.
+
+    >>> attention = ContextualAttention(rate=2)
+    >>> y, field = attention(torch.rand(2, 8, 16, 16), mask=torch.ones(2, 1, 16, 16))
+    >>> tuple(y.shape), tuple(field.shape)
+    ((2, 8, 16, 16), (2, 2, 8, 8))
+    """
+
+    def __init__(self, patch: int = 3, rate: int = 1, scale: float = 10.0, propagate: bool = True, min_known: float = 1.0) -> None:
+        super().__init__()
+        self.patch, self.rate, self.scale, self.propagate, self.min_known = patch, rate, scale, propagate, min_known
+
+    def forward(self, query: Tensor, source: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See :func:`contextual_attention`."""
+        options = {"patch": self.patch, "rate": self.rate, "scale": self.scale, "propagate": self.propagate, "min_known": self.min_known}
+        return contextual_attention(query, query if source is None else source, mask, **options)  # type: ignore[arg-type]
+
+    def extra_repr(self) -> str:
+        return f"patch={self.patch}, rate={self.rate}, scale={self.scale}, propagate={self.propagate}, min_known={self.min_known}"

@@ -1,0 +1,133 @@
+r"""Gated convolution: a convolution that learns where to listen.
+
+Partial convolution is told which pixels are real, and forgets it layer by layer by a fixed rule. Here every layer computes its own soft
+mask, the gate, for each channel and each place, and training decides what it lets through:
+
+    y = phi(feature) * sigmoid(gate)        feature = W_f * x + b_f        gate = W_g * x + b_g
+
+W_f and W_g read the same windows, so they are one convolution of twice the width whose output is split in the middle. The activation phi
+belongs on the feature, before the product: applied after it, an ELU would bend what the gate has already scaled.
+
+Source: J. Yu et al., Free-Form Image Inpainting with Gated Convolution, ICCV 2019, section 3.1, eq. 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from inpaintlib._check import describe
+
+__all__ = ["GatedConv2d", "gated_conv2d"]
+
+Pair = int | tuple[int, int]
+Activation = Callable[[Tensor], Tensor]
+
+
+def gated_conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    activation: Activation | None = F.elu,
+) -> tuple[Tensor, Tensor]:
+    """Gated convolution of ``x``, and the gate: what partial convolution calls the mask, but soft, learned, and one for each channel.
+
+    Args:
+        x: float (B, Cin, H, W), any values.
+        weight: (2 * Cout, Cin, kh, kw): the kernels of the features, then those of the gates.
+        bias: (2 * Cout,), in the same order.
+        stride, padding, dilation: as in ``torch.nn.functional.conv2d``.
+        activation: phi, applied to the feature; None: the feature as it is.
+
+    Returns:
+        y: (B, Cout, H', W').
+        gate: (B, Cout, H', W') between 0 (shut) and 1 (open).
+
+    Raises:
+        TypeError: ``x`` is no floating-point tensor.
+        ValueError: shapes that do not fit each other, or an odd number of kernels.
+
+    Source: Yu et al., ICCV 2019, eq. 2.
+
+    >>> x = torch.tensor([[[[3.0, -2.0]]]])
+    >>> weight = torch.tensor([2.0, 0.0])[:, None, None, None]  # feature 2 x, gate 0 x: half open
+    >>> y, gate = gated_conv2d(x, weight, activation=torch.relu)
+    >>> y.flatten().tolist(), gate.flatten().tolist()
+    ([3.0, 0.0], [0.5, 0.5])
+    """
+    _check(x, weight)
+    feature, gate = F.conv2d(x, weight, bias, stride, padding, dilation).chunk(2, dim=1)
+    gate = torch.sigmoid(gate)
+    return (feature if activation is None else activation(feature)) * gate, gate
+
+
+def _check(x: Tensor, weight: Tensor) -> None:
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        raise TypeError(f"x is {describe(x)}; expected a float tensor (B, Cin, H, W).")
+    if x.dim() != 4 or x.numel() == 0:
+        raise ValueError(f"x is {describe(x)}; expected four dimensions (B, Cin, H, W), none of them 0.")
+    if weight.dim() != 4 or weight.shape[1] != x.shape[1]:
+        raise ValueError(f"weight is {describe(weight)} for x with {x.shape[1]} channels; expected (2 * Cout, {x.shape[1]}, kh, kw).")
+    if weight.shape[0] % 2:
+        raise ValueError(f"weight holds {weight.shape[0]} kernels; expected an even number, as many for the gates as for the features.")
+
+
+class GatedConv2d(nn.Module):
+    """The layer around :func:`gated_conv2d`; with ``upsample=2`` the image is doubled first (nearest), and then convolved.
+
+    Args:
+        in_channels, kernel_size, stride, padding, dilation, bias: as in ``torch.nn.Conv2d``.
+        out_channels: of the output; the layer holds twice as many kernels.
+        activation: phi, applied to the feature; None for a layer that ends a network.
+        upsample: whole factor by which the image grows before the convolution. That leaves none of the checkerboard which a
+            transposed convolution draws when its kernel is no multiple of its stride.
+
+    >>> layer = GatedConv2d(4, 8, 3, padding=1, upsample=2)
+    >>> tuple(layer(torch.rand(2, 4, 16, 16)).shape), tuple(layer.gate(torch.rand(2, 4, 16, 16)).shape)
+    ((2, 8, 32, 32), (2, 8, 32, 32))
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair = 0,
+        dilation: Pair = 1,
+        bias: bool = True,
+        activation: Activation | None = F.elu,
+        upsample: int = 1,
+    ) -> None:
+        super().__init__()
+        if upsample < 1:
+            raise ValueError(f"upsample is {upsample}; expected 1 (none), 2, 3, ...")
+        # nn.Conv2d knows how to draw the first weights; only its tensors are kept.
+        plain = nn.Conv2d(in_channels, 2 * out_channels, kernel_size, stride, padding, dilation, bias=bias)
+        self.weight, self.bias = plain.weight, plain.bias
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.activation, self.upsample = activation, upsample
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The gated features (B, Cout, H', W') of ``x`` (B, Cin, H, W)."""
+        return self._both(x)[0]
+
+    def gate(self, x: Tensor) -> Tensor:
+        """The gates (B, Cout, H', W') that :meth:`forward` multiplies by, in [0, 1]: what to draw to see where the layer listens."""
+        return self._both(x)[1]
+
+    def _both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if self.upsample > 1:
+            x = F.interpolate(x, scale_factor=self.upsample)  # nearest
+        return gated_conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.activation)
+
+    def extra_repr(self) -> str:
+        cout, cin, *kernel = self.weight.shape
+        shape = f"{cin}, {cout // 2}, kernel_size={tuple(kernel)}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}"
+        return shape + (f", upsample={self.upsample}" if self.upsample > 1 else "")
