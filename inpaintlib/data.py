@@ -1,0 +1,289 @@
+"""Images to fill holes in: CIFAR-10, a folder or zip of your own, or the photographs that come with scikit-image.
+
+``load_images()`` takes the best that is there without asking the network, and :attr:`ImageSet.source` says in one sentence what that is.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from inpaintlib._check import describe
+
+__all__ = ["ImageSet", "load_images", "load_photo", "photo_names"]
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ImageSet:
+    """Images of one size, as bytes; they become floats a batch at a time.
+
+    Attributes:
+        images: uint8 (N, 3, H, W); where the set comes from the cache, a file that is mapped into memory.
+        labels: int64 (N,), an index into ``classes``.
+        classes: what the labels mean.
+        source: one sentence that says which images these are and where they are from. Print it beside every result.
+        overlapping: images of one class may show the same pixels (crops of one photograph), so :meth:`split` keeps classes together.
+
+    Raises:
+        TypeError: images or labels of another dtype.
+        ValueError: shapes that do not fit, no image, or a label without a class.
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    source: str
+    overlapping: bool = False
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if not isinstance(images, Tensor) or images.dtype != torch.uint8:
+            hint = "From floats in [0, 1]: (x * 255).round().to(torch.uint8)."
+            raise TypeError(f"images is {describe(images)}; expected uint8 (N, 3, H, W). {hint}")
+        if images.dim() != 4 or images.shape[1] != 3 or images.numel() == 0:
+            raise ValueError(f"images is {describe(images)}; expected at least one image of three channels, (N, 3, H, W).")
+        if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
+            raise TypeError(f"labels is {describe(labels)}; expected int64 (N,).")
+        if labels.shape != images.shape[:1]:
+            raise ValueError(f"labels is {describe(labels)} for {len(images)} images; expected one label an image, ({len(images)},).")
+        low, high = int(labels.min()), int(labels.max())
+        if not 0 <= low <= high < len(self.classes):
+            raise ValueError(f"labels go from {low} to {high}; expected indices of the {len(self.classes)} classes.")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        height, width = self.images.shape[-2:]
+        return f"ImageSet({len(self):,} images of {height}x{width}, {len(self.classes)} classes; {self.source})"
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """64 hexadecimal digits that identify these images, in this order, with these labels; a result can be stored with it."""
+        digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
+        digest.update(self.images.contiguous().cpu().numpy().data)
+        digest.update(self.labels.contiguous().cpu().numpy().data)
+        return digest.hexdigest()
+
+    def float(self, indices: int | slice | Sequence[int] | Tensor | None = None) -> Tensor:
+        """Some images as float (n, 3, H, W) in [0, 1].
+
+        Args:
+            indices: one index, a slice, a list, or a tensor of int64 or bool (N,); None takes all (mind the memory).
+
+        Raises:
+            IndexError: an index beyond the set.
+
+        >>> load_images("photos", "test").float([0, 5, 2]).shape
+        torch.Size([3, 3, 32, 32])
+        """
+        if indices is None:
+            chosen = self.images
+        elif isinstance(indices, int):
+            if not -len(self) <= indices < len(self):
+                raise IndexError(f"index {indices} is beyond this set of {len(self):,} images.")
+            chosen = self.images[indices][None]
+        else:
+            chosen = self.images[indices]
+        return chosen.float().div_(255)
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        generator: torch.Generator | None = None,
+        flip: bool = True,
+        shuffle: bool = True,
+        device: torch.device | str | None = None,
+        drop_last: bool = False,
+    ) -> Iterator[Tensor]:
+        """One epoch of float batches (B, 3, H, W) in [0, 1].
+
+        Order and flips of the whole epoch are drawn when this is called, so the state of ``generator`` before it is all one has to
+        keep in order to see the same epoch again, on any device.
+
+        Args:
+            batch_size: images a batch; the last batch may be smaller.
+            generator: where the chance comes from; None takes torch's own.
+            flip: turn each image left to right with probability 1/2.
+            shuffle: draw an order; without, the images come as they lie.
+            device: where the batches go; they travel as bytes. None leaves them where the images are.
+            drop_last: leave out a last batch that is smaller.
+
+        Raises:
+            ValueError: ``batch_size`` is not positive, or ``drop_last`` would leave nothing.
+
+        >>> [len(batch) for batch in load_images("photos", "test", limit=10).batches(4)]
+        [4, 4, 2]
+        """
+        count = len(self)
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size!r}; expected a positive whole number.")
+        if drop_last and count < batch_size:
+            raise ValueError(f"{count} images do not fill one batch of {batch_size}, and drop_last would drop it; choose a smaller one.")
+        where = generator.device if generator is not None else torch.device("cpu")
+        order = torch.randperm(count, generator=generator, device=where).cpu() if shuffle else torch.arange(count)
+        flipped = (torch.rand(count, generator=generator, device=where) < 0.5).cpu() if flip else torch.zeros(count, dtype=torch.bool)
+        stop = count - count % batch_size if drop_last else count
+        return self._draw(order[:stop].split(batch_size), flipped[:stop].split(batch_size), device)
+
+    def _draw(self, order: Sequence[Tensor], flipped: Sequence[Tensor], device: torch.device | str | None) -> Iterator[Tensor]:
+        for indices, turn in zip(order, flipped, strict=True):
+            batch = self.images.index_select(0, indices.to(self.images.device)).to(device)  # several times as fast as images[indices]
+            turned = turn.nonzero()[:, 0].to(batch.device)
+            batch.index_copy_(0, turned, batch.index_select(0, turned).flip(-1))
+            yield batch.float().div_(255)
+
+    def to(self, device: torch.device | str) -> ImageSet:
+        """The same set with its bytes on a device: with 150 MB there, a GPU is not kept waiting for batches."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
+    def split(self, count: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
+        """Hold out ``count`` images by chance, for validation.
+
+        Where images of a class overlap (the embedded photographs), whole classes are held out, so that no picture is on both sides.
+
+        Args:
+            count: how many images the second set gets.
+            seed: another seed, another choice.
+
+        Returns:
+            The rest, and the held-out images.
+
+        Raises:
+            ValueError: too few images, or classes, to keep anything for the rest.
+
+        >>> rest, held_out = load_images("photos", "test").split(100)
+        >>> len(held_out), set(rest.labels.tolist()) & set(held_out.labels.tolist())
+        (100, set())
+        """
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 < count < len(self):
+            raise ValueError(f"count is {count!r}; expected a whole number from 1 to {len(self) - 1}, so that both parts hold an image.")
+        generator = torch.Generator().manual_seed(seed)
+        if self.overlapping:
+            rest, held = self._whole_classes(count, generator)
+        else:
+            order = torch.randperm(len(self), generator=generator)
+            rest, held = order[count:], order[:count]
+        parts = {f"held out of these: {count:,} images (seed {seed})": held, f"without the {count:,} held out (seed {seed})": rest}
+        held_out, kept = (self._part(indices.sort().values, words) for words, indices in parts.items())
+        return kept, held_out
+
+    def _whole_classes(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        sizes = torch.bincount(self.labels.cpu(), minlength=len(self.classes))
+        order = torch.randperm(len(self.classes), generator=generator)
+        enough = int((sizes[order].cumsum(0) < count).sum()) + 1
+        inside = torch.isin(self.labels.cpu(), order[:enough])
+        rest, held = (~inside).nonzero()[:, 0], inside.nonzero()[:, 0]
+        if not len(rest):
+            raise ValueError(
+                f"count is {count}; holding out that many would take all {len(self.classes)} photographs, since crops of one picture stay "
+                "together. Use a smaller count, or another seed."
+            )
+        return rest, held[torch.randperm(len(held), generator=generator)[:count]]
+
+    def _part(self, indices: Tensor, words: str) -> ImageSet:
+        indices = indices.to(self.images.device)
+        images, labels = self.images.index_select(0, indices), self.labels.index_select(0, indices)
+        return replace(self, images=images, labels=labels, source=f"{self.source.rstrip('.')}; {words}.")
+
+
+def load_images(
+    name: str | os.PathLike[str] = "auto", split: str = "train", limit: int | None = None, *, size: int = 32, download: bool = False
+) -> ImageSet:
+    """Load one split of a set of images; the ``source`` of what comes back says which it is.
+
+    ``"auto"`` takes the first of these that is there, and never waits for a network:
+
+    1. what the variable ``INPAINTLIB_DATA`` names (the word ``photos`` there means step 4);
+    2. CIFAR-10 in the cache (``$XDG_CACHE_HOME/inpaintlib``, else ``~/.cache/inpaintlib``);
+    3. with ``download=True``, and somebody in front of the notebook or terminal: the official CIFAR-10;
+    4. crops of the photographs that come with scikit-image.
+
+    Args:
+        name: "auto"; "cifar10" (steps 1 to 3 only); "photos" (step 4); or a path. A path may be a folder with the official
+            ``cifar-10-batches-py``, a tree ``train/<class>/*`` and ``test/<class>/*``, any folder of images (a tenth is for testing,
+            chosen by a hash of each file's contents), or a zip or tar of one of these, which is read where it lies.
+        split: "train" or "test".
+        limit: at most that many images, from the beginning of the set, where classes take turns; ``source`` says when there are fewer.
+        size: height and width to which images of other sizes are brought (shorter side resized, centre cut out). CIFAR-10 has 32 only.
+        download: allow step 3.
+
+    Raises:
+        ValueError: an unknown name or split, a limit below 1, no image, a damaged archive, or a checksum that is wrong.
+        FileNotFoundError: no such path, or "cifar10" is not on this machine.
+        ConnectionError: the download of "cifar10" failed.
+
+    Files that cannot be read are skipped with a warning that names them. Decoded sets are cached; where no cache can be written, everything
+    works, more slowly.
+
+    >>> photos = load_images("photos", "test", limit=100)
+    >>> photos.images.shape, photos.classes
+    (torch.Size([100, 3, 32, 32]), ('chelsea', 'coffee'))
+    """
+    if not isinstance(name, str | os.PathLike) or not os.fspath(name):
+        raise TypeError(f"name is {name!r}; expected 'auto', 'cifar10', 'photos' or a path.")
+    if split not in SPLITS:
+        raise ValueError(f"split is {split!r}; expected 'train' or 'test'. For validation, hold images out: load_images(...).split(1000).")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise ValueError(f"limit is {limit!r}; expected None or a positive whole number.")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ValueError(f"size is {size!r}; expected a positive whole number of pixels.")
+    from inpaintlib._images import ladder
+
+    found, where = ladder.find(os.fspath(name), split, size, download)
+    if found.skipped:
+        named = "; ".join(found.skipped[:5]) + ("; ..." if len(found.skipped) > 5 else "")
+        ladder.warn(f"{len(found.skipped):,} files in {found.title} were skipped: {named}.")
+    images, labels = torch.from_numpy(found.images), torch.from_numpy(found.labels)
+    return ImageSet(images[:limit], labels[:limit], found.classes, ladder.sentence(found, where, split, limit), found.overlapping)
+
+
+def photo_names() -> tuple[str, ...]:
+    """The names of the photographs that come with scikit-image and are there without any download.
+
+    >>> "astronaut" in photo_names()
+    True
+    """
+    from inpaintlib._images.photos import PHOTOS
+
+    return tuple(PHOTOS)
+
+
+def load_photo(name: str | os.PathLike[str]) -> Tensor:
+    """One photograph at full size, float (1, 3, H, W) in [0, 1].
+
+    Args:
+        name: one of :func:`photo_names`, or the path of a picture of your own (grey, transparent, 16-bit, turned: it becomes upright RGB).
+
+    Raises:
+        ValueError: no photograph is called so, or the file is no image.
+        FileNotFoundError: no such file.
+
+    >>> load_photo("chelsea").shape
+    torch.Size([1, 3, 300, 451])
+    """
+    from inpaintlib._images import photos
+    from inpaintlib._images.decode import decode, reason
+
+    path = Path(name).expanduser()
+    if isinstance(name, str) and not path.suffix and len(path.parts) == 1:
+        pixels = photos.photo(name)
+    elif not path.is_file():
+        names = ", ".join(photo_names())
+        raise FileNotFoundError(f"there is no file {str(path)!r} (looked in {Path.cwd()}). The embedded photographs are {names}.")
+    else:
+        try:
+            pixels = decode(path.read_bytes())[0]
+        except Exception as error:
+            raise ValueError(f"{str(path)!r} cannot be read as an image: {reason(error)}.") from error
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].float().div_(255)
