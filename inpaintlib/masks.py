@@ -1,0 +1,230 @@
+"""Holes: where they come from decides what inpainting is asked to do.
+
+A mask is uint8 (B, 1, H, W), **1 = known, 0 = hole**. Each family draws a whole batch at once, on any device and at any size,
+
+    family(count, size, *, generator=None, device=None, **options) -> uint8 (count, 1, H, W)
+
+and promises at least one known pixel and at least one hole pixel in every mask. ``size`` is a side or (H, W). Lengths among the options are
+whole numbers of pixels, or floats for a share of the shorter side; a range is a pair (low, high), both included. The same seed of a CPU
+generator gives the same masks on every device.
+
+| family     | like                                      | hole at 32x32 |
+|------------|-------------------------------------------|---------------|
+| lines      | scratches; S4's masks                     | 15 %          |
+| strokes    | wiping over a thing to be removed         | 20 %          |
+| circles    | spots                                     | 17 %          |
+| boxes      | a missing block; S2's boxes are larger    | 14 %          |
+| center_box | the Context Encoder's hole (S3)           | 19 %          |
+| irregular  | anything, with a given share of the image | as asked |
+
+>>> lines(2, 32, generator=torch.Generator().manual_seed(0)).shape
+torch.Size([2, 1, 32, 32])
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inpaintlib._check import as_mask
+from inpaintlib._mask_digests import DIGESTS
+from inpaintlib._mask_families import boxes, center_box, circles, irregular, lines, strokes
+from inpaintlib._mask_image import from_image
+from inpaintlib._mask_options import Size, check_count, check_size
+from inpaintlib._numbers import Device, FrozenStream, Numbers
+
+__all__ = [
+    "FAMILIES",
+    "KINDS",
+    "MaskBank",
+    "bank",
+    "benchmark",
+    "boxes",
+    "center_box",
+    "circles",
+    "from_image",
+    "hole_ratio",
+    "irregular",
+    "lines",
+    "sha256",
+    "strokes",
+]
+
+Family = Callable[..., Tensor]
+FAMILIES: dict[str, Family] = {f.__name__: f for f in (lines, strokes, circles, boxes, center_box, irregular)}
+
+
+def hole_ratio(mask: Tensor) -> Tensor:
+    """The share of hole pixels, (B,), from 0 (everything known) to 1 (nothing known).
+
+    Args:
+        mask: (B, 1, H, W), 1 = known, 0 = hole; uint8, bool or float.
+
+    Raises:
+        TypeError, ValueError: not a mask.
+
+    >>> hole_ratio(center_box(1, 4, side=2))
+    tensor([0.2500])
+    """
+    as_mask(mask)
+    return (mask == 0).flatten(1).float().mean(1)
+
+
+class MaskBank:
+    """Many masks drawn beforehand, from which random ones are taken, flipped at random; made by :func:`bank`.
+
+    It is called like a family, and can stand wherever one can. A batch costs a copy of its bytes.
+
+    Args:
+        masks: uint8 (N, 1, H, W).
+        source: a phrase that says where they come from.
+        flip: turn each one left to right and upside down, each with probability 1/2.
+    """
+
+    def __init__(self, masks: Tensor, source: str, *, flip: bool = True) -> None:
+        as_mask(masks, name="masks")
+        self.masks, self.source, self.flip = masks.to(torch.uint8), source, flip
+        self._copies = {masks.device: self.masks}  # one for each device that was asked for
+
+    def __call__(self, count: int, size: Size | None = None, *, generator: torch.Generator | None = None, device: Device = None) -> Tensor:
+        """Take masks at random, with replacement.
+
+        Args:
+            count: how many.
+            size: may be left out; the bank's size otherwise.
+            generator: where chance comes from; None for torch's global generator.
+            device: where the masks shall lie; None for the generator's device.
+
+        Returns:
+            uint8 (count, 1, H, W), 1 = known, 0 = hole.
+
+        Raises:
+            TypeError, ValueError: an argument is out of range, or another size than the bank's is asked for.
+        """
+        count, numbers = check_count(count), Numbers(generator, device)
+        have = tuple(self.masks.shape[2:])
+        if size is not None and check_size(size) != have:
+            raise ValueError(f"this bank holds masks of {have[0]}x{have[1]}, asked for was {size}; make one with bank(..., size={size}).")
+        if numbers.target not in self._copies:
+            self._copies[numbers.target] = self.masks.to(numbers.target)
+        masks = self._copies[numbers.target]
+        drawn = masks[numbers.integers(0, len(masks) - 1, count).to(masks.device)]
+        if self.flip:
+            for axis in (2, 3):
+                chosen = numbers.integers(0, 1, count).bool().to(masks.device)
+                drawn[chosen] = drawn[chosen].flip(axis)
+        return drawn
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __repr__(self) -> str:
+        height, width = self.masks.shape[2:]
+        flipped = ", flipped at random" if self.flip else ""
+        ratio = float(hole_ratio(self.masks).mean())
+        return f"MaskBank of {len(self):,} masks of {height}x{width} from {self.source}{flipped}; {ratio:.1%} hole on average"
+
+
+def bank(
+    family: str | Family = "lines", count: int = 20_000, size: Size = 32, *, seed: int = 0, flip: bool = True, **options: object
+) -> MaskBank:
+    """Draw masks once and hand out random ones from then on: the fastest source for a training loop.
+
+    Args:
+        family: a name in :data:`FAMILIES`, or a function called like them.
+        count: how many masks the bank holds.
+        size: their side, or (H, W).
+        seed: the same seed, the same bank.
+        flip: hand out masks turned left to right and upside down, each with probability 1/2. That makes four masks of one, and evens out
+            a family that has a preference (S4's lines never start in the first row or column).
+        options: what the family takes.
+
+    Returns:
+        a :class:`MaskBank`, which is called like a family.
+
+    Raises:
+        TypeError, ValueError: the family is unknown, or an option is out of range.
+
+    >>> len(bank("boxes", 100, seed=1))
+    100
+    """
+    draw = FAMILIES.get(family) if isinstance(family, str) else family
+    if not callable(draw):
+        raise ValueError(f"family is {family!r}; expected one of {', '.join(FAMILIES)}, or a function called like them.")
+    masks = draw(check_count(count), size, generator=torch.Generator().manual_seed(seed), **options)
+    detail = "".join(f", {name}={value}" for name, value in options.items())
+    return MaskBank(masks, f"{getattr(draw, '__name__', type(draw).__name__)} (seed {seed}{detail})", flip=flip)
+
+
+KINDS: dict[str, tuple[Family, dict[str, object]]] = {
+    "lines": (lines, {}),
+    "strokes": (strokes, {}),
+    "boxes": (boxes, {"side": (8, 16)}),
+    "center": (center_box, {"side": 14}),
+    **{f"irregular-{low:02}-{high:02}": (irregular, {"ratio": (low / 100, high / 100)}) for low, high in
+       ((1, 10), (10, 20), (20, 30), (30, 40), (40, 50), (50, 60))},
+}  # fmt: skip
+_BLOCK, _SIDE = 5000, 32  # frozen masks come in blocks, each with a digest of its own
+
+
+def benchmark(kind: str, count: int = 5000, size: int = _SIDE) -> Tensor:
+    """The frozen masks that results are compared on: the same on every machine, checked against a recorded SHA-256 at every first use.
+
+    The masks are drawn by the families of this module from a stream of numbers that never changes. Asking for fewer gives the first ones.
+
+    Args:
+        kind: a name in :data:`KINDS`: "lines", "strokes", "boxes", "center", "irregular-01-10" ... "irregular-50-60" (per cent of hole).
+        count: how many, at most 10,000 (the size of CIFAR-10's test set).
+        size: 32, or a multiple of it: each pixel then becomes a square of pixels.
+
+    Returns:
+        uint8 (count, 1, size, size), 1 = known, 0 = hole.
+
+    Raises:
+        TypeError, ValueError: unknown kind, or count or size out of range.
+        RuntimeError: this machine draws other masks than those recorded.
+
+    >>> benchmark("center", 1).shape, f"{hole_ratio(benchmark('center', 1)).item():.3f}"
+    (torch.Size([1, 1, 32, 32]), '0.191')
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}.")
+    check_count(count)
+    most = _BLOCK * len(DIGESTS[kind])
+    if count > most:
+        raise ValueError(f"count is {count}; there are {most} frozen masks of each kind. For more images use them again from the first.")
+    height, width = check_size(size)
+    if height != width or height % _SIDE:
+        raise ValueError(f"size is {size}; frozen masks have 32x32 pixels and can be had at multiples of it: 64, 96, 128 ...")
+    blocks = [_frozen_block(kind, block) for block in range(-(-count // _BLOCK))]
+    masks = torch.cat(blocks)[:count]  # a copy: what a caller does to it does not change the frozen ones
+    return masks.repeat_interleave(height // _SIDE, 2).repeat_interleave(width // _SIDE, 3)
+
+
+@functools.cache
+def _frozen_block(kind: str, block: int) -> Tensor:
+    family, options = KINDS[kind]
+    masks = family(_BLOCK, _SIDE, generator=FrozenStream(*kind.encode(), block), **options)
+    digest, recorded = sha256(masks), DIGESTS[kind][block]
+    if digest != recorded:
+        raise RuntimeError(
+            f"the frozen masks {kind!r} (block {block}) came out different on this machine: SHA-256 {digest}, recorded is {recorded}. "
+            "Figures measured on them cannot be compared with published ones. "
+            f"Please report this, with torch {torch.__version__}, NumPy {np.__version__} and the processor's name."
+        )
+    return masks
+
+
+def sha256(mask: Tensor) -> str:
+    """The fingerprint of masks: SHA-256 of their pixels as bytes, 1 = known, 0 = hole. Tables name the masks they were measured on by it.
+
+    >>> sha256(center_box(1, 4, side=2))[:8]
+    '9bf80f2e'
+    """
+    as_mask(mask)
+    return hashlib.sha256((mask != 0).to(torch.uint8).cpu().contiguous().numpy().tobytes()).hexdigest()
