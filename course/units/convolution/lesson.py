@@ -32,8 +32,10 @@ for name, kernel in nine_numbers.items():
     pictures[name] = (picture.abs() * 3 if name == "edges" else picture).clamp(0, 1)
 viz.show(
     viz.image_row(pictures),
-    alt="A grey photograph of a cat, and three versions of it: one blurred, one sharpened, one dark but for bright whiskers, eyes and fur.",
-    caption="One photograph and three pictures made from it, each by nine multiplications and a sum at every pixel.",
+    alt="A grey photograph of a cat, and three versions of it: one blurred, one sharpened, one dark "
+    "but for bright whiskers, eyes and fur.",
+    caption="One photograph and three pictures made from it, each by nine multiplications and a sum at "
+    "every pixel.",
 )
 
 # %% [markdown]
@@ -45,7 +47,8 @@ viz.show(
 image, kernel = example.image, example.kernel
 viz.show(
     viz.number_row({"image": image, "kernel": kernel}),
-    alt="A grid of 5 by 5 whole numbers between 2 and 8, and a kernel of 3 by 3: a column of ones, a column of zeros, a column of minus ones.",
+    alt="A grid of 5 by 5 whole numbers between 2 and 8, and a kernel of 3 by 3: a column of ones, a "
+    "column of zeros, a column of minus ones.",
     caption="The worked example of this course. You will meet it again, with holes in it.",
 )
 
@@ -54,12 +57,7 @@ viz.show(
 # kernel that lies on it, and add up the nine products.
 
 # %%
-predict(
-    "The window at the top left holds 7 2 3 / 4 5 3 / 3 3 2. The kernel is 1 0 -1 in each row. What is the sum of the nine products?",
-    choices=["6", "14", "22", "0"],
-    answer=0,
-    explain="The left column counts plus, the middle column not at all, the right column minus: (7 + 4 + 3) - (3 + 3 + 2) = 14 - 8 = 6.",
-)
+predict("convolution/first_window")
 
 # %% tags=["compare"]
 window = image[:3, :3]
@@ -117,13 +115,7 @@ print("equal to the loops:", torch.equal(y[0, 0], correlate(image, kernel)))
 # A single bright pixel shows the difference at once. Send the kernel 1 ... 9 over an image that is 0 but for a single 1:
 
 # %%
-predict(
-    "A kernel with the numbers 1 to 9 slides (without turning) over an image that is 0 but for one 1 in its middle. What is the output?",
-    choices=["the kernel 1 2 3 / 4 5 6 / 7 8 9", "the kernel turned by 180 degrees: 9 8 7 / 6 5 4 / 3 2 1", "nine times the number 5"],
-    answer=1,
-    explain="At the first place of the output, the 1 lies under the kernel's last number, 9. As the window moves right, the 1 moves left "
-    "through the kernel. So the kernel comes out backwards. Mathematicians turn it first, so that it comes out as it went in.",
-)
+predict("convolution/impulse")
 
 # %% tags=["compare"]
 impulse = torch.zeros(5, 5)
@@ -143,12 +135,7 @@ print("convolution (the kernel turned first):\n", correlate(impulse, count.flip(
 # Our 5 x 5 image gave a 3 x 3 output: the window fits in only three times. A network of many layers would lose a rim in each.
 
 # %%
-predict(
-    "An image of 32 x 32 goes through ten convolutions of 3 x 3, without padding. How large is what comes out?",
-    choices=["32 x 32", "22 x 22", "12 x 12", "2 x 2"],
-    answer=2,
-    explain="Each layer takes one pixel from each side, two in each direction: 32 - 10 x 2 = 12.",
-)
+predict("convolution/ten_layers")
 
 # %% tags=["compare"]
 x = torch.rand(1, 1, 32, 32)
@@ -170,8 +157,10 @@ for _ in range(5):
     five = F.conv2d(five, blur, padding=4)
 viz.show(
     viz.image_row({"white": white[0], "blurred once": once[0], "blurred five times": five[0]}),
-    alt="A white square; the same square blurred with zero padding, its border grey; after five blurs a broad dark frame has grown inwards.",
-    caption="A mean of white pixels should be white. With zero padding the border darkens, and the darkness creeps inwards with each layer.",
+    alt="A white square; the same square blurred with zero padding, its border grey; after five blurs "
+    "a broad dark frame has grown inwards.",
+    caption="A mean of white pixels should be white. With zero padding the border darkens, and the "
+    "darkness creeps inwards with each layer.",
 )
 print(f"the corner of a white picture, blurred once: {once[0, 0, 0, 0]:.3f}")
 
@@ -201,12 +190,7 @@ print(f"the corner of a white picture, blurred once: {once[0, 0, 0, 0]:.3f}")
 widgets.ConvolutionStepper(image, kernel, stride=2, padding=1)
 
 # %%
-predict(
-    "An image of 32 x 32, a kernel of 3 x 3, stride 2, padding 1. What size comes out?",
-    choices=["15 x 15", "16 x 16", "17 x 17", "32 x 32"],
-    answer=1,
-    explain="(32 + 2 - 2 - 1) / 2 = 15.5, rounded down 15, plus the first place: 16. The usual layer of stride 2 halves an even side exactly.",
-)
+predict("convolution/stride_two")
 
 # %% tags=["compare"]
 def output_size(n, k, stride=1, padding=0, dilation=1):
@@ -214,8 +198,17 @@ def output_size(n, k, stride=1, padding=0, dilation=1):
 
 
 print("  n  k  s  p  d   formula  F.conv2d")
-for n, k, s, p, d in [(5, 3, 1, 0, 1), (5, 3, 2, 1, 1), (32, 3, 1, 1, 1), (32, 3, 2, 1, 1), (32, 5, 1, 2, 1), (32, 3, 1, 2, 2), (32, 7, 2, 3, 1)]:
-    measured = F.conv2d(torch.zeros(1, 1, n, n), torch.zeros(1, 1, k, k), stride=s, padding=p, dilation=d).shape[-1]
+for n, k, s, p, d in [
+    (5, 3, 1, 0, 1),
+    (5, 3, 2, 1, 1),
+    (32, 3, 1, 1, 1),
+    (32, 3, 2, 1, 1),
+    (32, 5, 1, 2, 1),
+    (32, 3, 1, 2, 2),
+    (32, 7, 2, 3, 1),
+]:
+    x, weight = torch.zeros(1, 1, n, n), torch.zeros(1, 1, k, k)
+    measured = F.conv2d(x, weight, stride=s, padding=p, dilation=d).shape[-1]
     assert measured == output_size(n, k, s, p, d)
     print(f"{n:3d}{k:3d}{s:3d}{p:3d}{d:3d} {output_size(n, k, s, p, d):9d} {measured:9d}")
 
@@ -249,13 +242,7 @@ print("sum:\n", F.avg_pool2d(corner[None, None], 2, divisor_override=1)[0, 0])
 # Each layer adds $(k-1)\,d$ times the product of all strides before it.
 
 # %%
-predict(
-    "Three layers of 3 x 3, stride 1, with dilations 1, 2 and 4. How wide is the receptive field?",
-    choices=["7", "9", "15", "21"],
-    answer=2,
-    explain="1 + 2 x 1 = 3, then + 2 x 2 = 7, then + 2 x 4 = 15. Three plain layers reach only 7. The field grows exponentially with the "
-    "number of layers, the weights only linearly: three times nine.",
-)
+predict("convolution/dilations")
 
 # %% tags=["compare"]
 def receptive_field(layers):
@@ -271,7 +258,8 @@ def receptive_field(layers):
 print("dilations 1, 1, 1:", receptive_field([(3, 1, 1), (3, 1, 1), (3, 1, 1)]))
 print("dilations 1, 2, 4:", receptive_field([(3, 1, 1), (3, 1, 2), (3, 1, 4)]))
 print("strides   2, 2, 2:", receptive_field([(3, 2, 1), (3, 2, 1), (3, 2, 1)]))
-print("conv, pool 2, conv, pool 2, conv:", receptive_field([(3, 1, 1), (2, 2, 1), (3, 1, 1), (2, 2, 1), (3, 1, 1)]))
+conv, pool = (3, 1, 1), (2, 2, 1)
+print("conv, pool, conv, pool, conv:", receptive_field([conv, pool, conv, pool, conv]))
 
 # %% [markdown]
 # Do not trust a formula that you can test. A pixel lies in the receptive field exactly if the output *changes* when the pixel does: if the
@@ -292,11 +280,13 @@ seen = {str(d): what_it_sees(d) for d in ([1, 1, 1], [1, 2, 4], [2, 2, 2], [4, 4
 viz.show(
     viz.image_row(
         {f"dilations {name[1:-1]}": field / field.max() for name, field in seen.items()},
-        notes=[f"{int((f.sum(0) > 0).sum())} columns hold {int((f > 0).sum())} pixels" for f in seen.values()],
+        notes=[f"{int((field > 0).sum())} pixels" for field in seen.values()],
     ),
-    alt="Four squares. Dilations 1 1 1: a small bright patch, strongest in its centre. Dilations 1 2 4: a larger, even patch. Dilations 2 2 2 "
+    alt="Four squares. Dilations 1 1 1: a small bright patch, strongest in its centre. Dilations 1 2 "
+    "4: a larger, even patch. Dilations 2 2 2 "
     "and 4 4 4: a lattice of dots with black pixels between them that are never seen.",
-    caption="The pixels that one output pixel depends on, brighter where they count more often. Equal dilations leave gaps in the lattice.",
+    caption="The pixels that one output pixel depends on, brighter where they count more often. Equal "
+    "dilations leave gaps in the lattice.",
 )
 
 # %% [markdown]
@@ -322,27 +312,19 @@ for step in range(1, 21):
         stages[f"{step} times"] = x[0]
 
 # %%
-predict(
-    "What will the picture look like after twenty mean filters?",
-    choices=[
-        "The hole is filled with a smooth patch, the rest is as before",
-        "The hole has become a dark cloud that has spread, and the whole picture is blurred",
-        "Nothing has changed, since a mean of means is the mean",
-    ],
-    answer=1,
-    explain="The kernel does not know which pixels are real. It averages black into the neighbourhood of the hole, blurs what was sharp, "
-    "and drags darkness in from the padded border.",
-)
+predict("convolution/twenty_means")
 
 # %%
 viz.show(
     viz.image_row(stages),
-    alt="The cat with a black rectangle beside its eye; after one, five and twenty mean filters the rectangle becomes a dark cloud that spreads, "
+    alt="The cat with a black rectangle beside its eye; after one, five and twenty mean filters the "
+    "rectangle becomes a dark cloud that spreads, "
     "while the whole picture blurs and its border darkens.",
     caption="A mean filter of 5 x 5, applied again and again to a picture with a hole.",
 )
 inside = (1 - mask) > 0
-print(f"mean brightness under the hole: {photo[inside.expand_as(photo)].mean():.2f} in the original, {x[inside.expand_as(x)].mean():.2f} after twenty filters")
+print(f"mean brightness in the hole: {photo[inside.expand_as(photo)].mean():.2f} originally,", end=" ")
+print(f"{x[inside.expand_as(x)].mean():.2f} after twenty filters")
 
 # %% [markdown]
 # The convolution did what it was told. It was told nothing about the hole. What should the line in the middle of the loop be, so that only
@@ -352,30 +334,13 @@ print(f"mean brightness under the hole: {photo[inside.expand_as(photo)].mean():.
 # ## Check yourself
 
 # %%
-predict(
-    "A layer has 64 input channels, 128 output channels and kernels of 3 x 3, with a bias. How many weights does one output channel have?",
-    choices=["9", "9 + 1", "64 x 9 + 1", "128 x 9 + 1"],
-    answer=2,
-    explain="An output channel sums over all 64 input channels, each with its own 3 x 3 slice, and adds one bias. The layer has 128 such sets.",
-)
+predict("convolution/weights_of_a_channel")
 
 # %%
-predict(
-    "You want to double the receptive field of a stack of layers without a single additional weight and without losing resolution. What do you change?",
-    choices=["the padding", "the stride", "the dilation"],
-    answer=2,
-    explain="Padding changes the border only. Stride widens the field of the layers behind it and loses resolution. Dilation spreads the same "
-    "nine weights over a wider window.",
-)
+predict("convolution/double_the_field")
 
 # %%
-predict(
-    "A colleague's own loop gives the same numbers as scipy.signal.convolve2d, and other ones than F.conv2d. Whose is wrong?",
-    choices=["the colleague's", "PyTorch's", "neither"],
-    answer=2,
-    explain="convolve2d turns the kernel by 180 degrees, F.conv2d does not. Both are right under their own definition. For a kernel that looks "
-    "the same when turned, such as a mean filter, they agree, which is how such a difference stays hidden for months.",
-)
+predict("convolution/whose_is_wrong")
 
 # %% [markdown]
 # ## Common mistakes

@@ -33,10 +33,14 @@ for _ in range(20):
     partial = torch.where(mask > 0, photo, filtered)  # keep what was known from the start
     known = grown
 viz.show(
-    viz.image_row({"the hole": (photo * mask)[0], "20 mean filters": plain[0].clamp(0, 1), "20 filters, one line changed": partial[0].clamp(0, 1)}),
-    alt="The cat with a black rectangle beside its eye; the dark cloud of the plain mean filter; and the rectangle closed with colours of the fur "
+    viz.image_row(
+        {"the hole": (photo * mask)[0], "20 mean filters": plain[0], "one line changed": partial[0]}
+    ),
+    alt="The cat with a black rectangle beside its eye; the dark cloud of the plain mean filter; and "
+    "the rectangle closed with colours of the fur "
     "around it, smooth but without any darkness.",
-    caption="The same hole, the same mean filter. On the right the filter knew which pixels were real, and the known ones were kept.",
+    caption="The same hole, the same mean filter. On the right the filter knew which pixels were real, "
+    "and the known ones were kept.",
 )
 
 # %% [markdown]
@@ -48,10 +52,14 @@ viz.show(
 # %%
 image, kernel, holes = example.image, example.kernel, example.mask
 viz.show(
-    viz.number_row({"image with holes": image, "kernel": kernel, "mask": holes}, masks={"image with holes": holes}),
-    alt="The 5 by 5 image of the worked example with four cells hatched in orange and marked with a question mark; the edge kernel; and the mask, "
+    viz.number_row(
+        {"image with holes": image, "kernel": kernel, "mask": holes}, masks={"image with holes": holes}
+    ),
+    alt="The 5 by 5 image of the worked example with four cells hatched in orange and marked with a "
+    "question mark; the edge kernel; and the mask, "
     "1 where a pixel is known, 0 at the four holes.",
-    caption="1 = known, 0 = hole. The course uses this polarity everywhere; some papers and many files use the opposite one.",
+    caption="1 = known, 0 = hole. The course uses this polarity everywhere; some papers and many files "
+    "use the opposite one.",
 )
 
 # %% [markdown]
@@ -60,12 +68,7 @@ viz.show(
 # pixels.** In other words: it takes the *mean* over what is known, and acts as if the unknown pixels were like that mean.
 
 # %%
-predict(
-    "The window at the top left has 9 places and one hole is... count for yourself. Its known pixels add up to 11. What does partial convolution answer?",
-    choices=["6", "11", "12.375 (11 x 9 / 8)", "16.5 (11 x 9 / 6)"],
-    answer=3,
-    explain="Three of the nine places are holes: row 2, columns 2 and 3, and row 3, column 3. Six are known, so the sum grows by 9 / 6.",
-)
+predict("partial_convolution/first_window")
 
 # %% tags=["compare"]
 window, window_known = image[:3, :3], holes[:3, :3]
@@ -114,17 +117,18 @@ def by_hand(image, mask, kernel):
 
 exact = by_hand(image, holes, kernel)
 for row in exact:
-    print("   ".join(f"{str(value):>6}" for value in row), "     ", "   ".join(f"{float(value):8.3f}" for value in row))
+    print("".join(f"{value!s:>7}" for value in row), "    ", "".join(f"{float(value):9.3f}" for value in row))
 
 y, new_mask = partial_conv2d(image[None, None], holes[None, None], kernel[None, None])
-print("the library agrees:", torch.allclose(y[0, 0], torch.tensor([[float(v) for v in row] for row in exact])))
+expected = torch.tensor([[float(value) for value in row] for row in exact])
+print("the library agrees:", torch.allclose(y[0, 0], expected))
 
 # %% [markdown]
 # It is 9/5 = 1.8; a decimal point was lost on the slide. Nobody is above that. It is why this course computes every figure that it shows.
 #
 # Compare with the convolution of the complete image, 6 -9 -8 / -3 -2 -3 / -3 0 -2: partial convolution does *not* recover what it would have been,
-# it makes the best guess that a mean can make. In the window at the right of the middle row it is far off, since both of its holes lie where
-# the kernel wanted to look.
+# it makes the best guess that a mean can make. In the window at the right of the middle row it is far off, -12 for -3: three holes lie in it, two of
+# them in the column that counts plus.
 
 # %% [markdown]
 # ## Why rescale? One test tells
@@ -133,13 +137,7 @@ print("the library agrees:", torch.allclose(y[0, 0], torch.tensor([[float(v) for
 # mean of pixels that are all 0.8 is 0.8, *however many of them are known*. So a right answer is 0.8 everywhere.
 
 # %%
-predict(
-    "What does the mean filter give near a hole if we multiply by the mask but forget to rescale?",
-    choices=["0.8, since the holes are left out", "less than 0.8, the darker the more holes the window has", "more than 0.8"],
-    answer=1,
-    explain="Leaving pixels out of a sum of weights 1/9 leaves out part of the weights too: with six of nine known, 6/9 of 0.8. "
-    "That is the dark cloud of the first figure.",
-)
+predict("partial_convolution/without_rescaling")
 
 # %%
 flat = torch.full((1, 1, 24, 24), 0.8)
@@ -149,14 +147,18 @@ average = torch.full((1, 1, 3, 3), 1 / 9)
 
 forgotten = F.conv2d(flat * spots, average, padding=1)
 rescaled, after = partial_conv2d(flat, spots, average, padding=1)
+lowest = [0.8, forgotten[after > 0].min(), rescaled[after > 0].min()]
 viz.show(
     viz.image_row(
-        {"0.8 with holes": (flat * spots)[0], "without rescaling": forgotten[0], "partial convolution": rescaled[0]},
-        notes=[f"lowest known value {v:.2f}" for v in (0.8, forgotten[after > 0].min(), rescaled[after > 0].min())],
+        {"0.8 with holes": (flat * spots)[0], "not rescaled": forgotten[0], "partial": rescaled[0]},
+        notes=[f"known: {value:.2f} and up" for value in lowest],
     ),
-    alt="A light grey square with two black rectangles; without rescaling the rectangles and the border of the square turn into dark gradients; "
-    "with partial convolution everything is even grey, and only the inner part of the rectangles is still black.",
-    caption="A constant image must stay constant. Without the rescaling it does not, near holes and at the border of the image.",
+    alt="A light grey square with two black rectangles; without rescaling the rectangles and the "
+    "border of the square turn into dark gradients; "
+    "with partial convolution everything is even grey, and only the inner part of the rectangles "
+    "is still black.",
+    caption="A constant image must stay constant. Without the rescaling it does not, near holes and at "
+    "the border of the image.",
 )
 
 # %% [markdown]
@@ -171,12 +173,7 @@ viz.show(
 # and the hole shrinks from its rim.
 
 # %%
-predict(
-    "A round hole is 10 pixels across. After how many 3 x 3 layers is nothing of it left?",
-    choices=["3", "5", "10", "it never closes entirely"],
-    answer=1,
-    explain="Each layer takes one pixel from each side, two across: 10 / 2 = 5.",
-)
+predict("partial_convolution/round_hole")
 
 # %%
 rows, columns = torch.meshgrid(torch.arange(24), torch.arange(24), indexing="ij")
@@ -187,7 +184,8 @@ for layer in range(1, 6):
     after_each[f"after layer {layer}"] = m[0]
 viz.show(
     viz.image_row(after_each),
-    alt="Six small squares: a white square with a black disc, and the disc after each of five layers, smaller each time and gone after the fifth.",
+    alt="Six small squares: a white square with a black disc, and the disc after each of five layers, "
+    "smaller each time and gone after the fifth.",
     caption="White is known. Each 3 x 3 layer takes one pixel from the rim of the hole.",
 )
 
@@ -210,7 +208,8 @@ def layers_until_full(mask, kernel_size=3):
 for name, (row, column) in {"corner": (0, 0), "centre": (16, 16)}.items():
     one = torch.zeros(1, 1, 32, 32)
     one[..., row, column] = 1
-    print(f"one known pixel in the {name}: {layers_until_full(one)} layers of 3 x 3, {layers_until_full(one, 7)} of 7 x 7")
+    print(f"one known pixel in the {name}: {layers_until_full(one)} layers of 3 x 3,", end=" ")
+    print(f"{layers_until_full(one, 7)} of 7 x 7")
 print("no known pixel at all:", layers_until_full(torch.zeros(1, 1, 32, 32)))
 
 # %% [markdown]
@@ -249,19 +248,23 @@ def repeat(x, m, times, partial):
 
 
 cat = F.avg_pool2d(photo, 2)  # (1, 3, 128, 128)
-scratches = masks.lines(1, 128, generator=torch.Generator().manual_seed(3), count_range=(9, 9), thickness=(4, 6)).float()
-times = (1, 3, 6)
-start = (cat * scratches)[0]
+scratches = masks.strokes(1, 128, generator=torch.Generator().manual_seed(3)).float()
+times, damaged = (1, 3, 6), cat * scratches
+above = [damaged[0], *repeat(damaged, scratches, times, partial=False)]
+below = [damaged[0], *repeat(damaged, scratches, times, partial=True)]
 viz.show(
     viz.image_grid(
-        [start, *repeat(cat * scratches, scratches, times, False), start, *repeat(cat * scratches, scratches, times, True)],
+        [*above, *below],
         columns=4,
         column_titles=["damaged", *(f"{t} x" for t in times)],
         row_titles=["convolution", "partial"],
     ),
-    alt="Two rows of four pictures of the cat with thick black scratches. In the upper row the scratches blur into dark bands and the border of the "
-    "picture darkens; in the lower row the scratches close from their rim without any darkness, and the border keeps its colour.",
-    caption="A mean filter of 5 x 5, one, three and six times. Above: the invalid signal bleeds into the picture. Below: the holes shrink until none is left.",
+    alt="Two rows of four pictures of the cat with thick black scratches. In the upper row the "
+    "scratches blur into dark bands and the border of the "
+    "picture darkens; in the lower row the scratches close from their rim without any darkness, "
+    "and the border keeps its colour.",
+    caption="A mean filter of 5 x 5, one, three and six times. Above: the invalid signal bleeds into the "
+    "picture. Below: the holes shrink until none is left.",
 )
 
 # %% [markdown]
@@ -303,14 +306,16 @@ table
 # %%
 image4 = pictures.float(slice(0, 4))
 hole4 = masks.benchmark("lines")[:4].float()
-methods = {"mean filter": mean_filter_inpaint, "partial U-Net": models.create("partial_unet", pretrained=True).inpaint}
+unet = models.create("partial_unet", pretrained=True)
+methods = {"mean filter": mean_filter_inpaint, "partial U-Net": unet.inpaint}
 cells = [*(image4 * hole4)]
 for method in methods.values():
     cells += [*method(image4, hole4)]
 cells += [*image4]
 viz.show(
     viz.image_grid(cells, columns=4, row_titles=["damaged", *methods, "original"]),
-    alt="Four small test images in four rows: with black lines across them, filled by the mean filter, filled by the partial U-Net, and the originals.",
+    alt="Four small test images in four rows: with black lines across them, filled by the mean "
+    "filter, filled by the partial U-Net, and the originals.",
     caption="Test images that no network has seen in training.",
 )
 
@@ -326,7 +331,8 @@ layer = PartialConv2d(32, 64, kernel_size=3, padding=1)
 print("weights:", sum(p.numel() for p in layer.parameters()), "= 64 x (32 x 9 + 1)")
 features, known = torch.rand(8, 32, 16, 16), masks.lines(8, 16)
 y, new_mask = layer(features, known)
-print("features", tuple(features.shape), "->", tuple(y.shape), "   mask", tuple(known.shape), "->", tuple(new_mask.shape))
+print("features", tuple(features.shape), "->", tuple(y.shape))
+print("mask    ", tuple(known.shape), "->", tuple(new_mask.shape))
 
 upper, lower = masks.lines(8, 16), torch.ones(8, 1, 16, 16)
 both = PartialConv2d(32 + 16, 64, kernel_size=3, padding=1)
@@ -362,13 +368,18 @@ def buggy(x, mask, weight, bias, bug):
 
 
 flat = torch.full((1, 4, 24, 24), 0.8)  # four channels, all 0.8
-weight, bias = torch.full((1, 4, 3, 3), 1 / 36), torch.tensor([0.15])  # the mean of all channels, and a little more
+weight, bias = torch.full((1, 4, 3, 3), 1 / 36), torch.tensor([0.15])  # the mean of all, and a bit more
 answers = {name: buggy(flat, spots, weight, bias, name[0]) for name in ("- right", "A", "B", "C")}
 viz.show(
-    viz.image_row({name: y[0].clamp(0, 1) for name, y in answers.items()}, notes=[f"{y.min():.2f} to {y.max():.2f}" for y in answers.values()]),
-    alt="Four squares. The right one is 0.95 with black where nothing is known. A is much darker throughout. B is dark around holes and at the border. "
+    viz.image_row(
+        {name: y[0] for name, y in answers.items()},
+        notes=[f"{y.min():.2f} to {y.max():.2f}" for y in answers.values()],
+    ),
+    alt="Four squares. The right one is 0.95 with black where nothing is known. A is much darker "
+    "throughout. B is dark around holes and at the border. "
     "C is right outside, but grey instead of black inside the hole.",
-    caption="A constant image of 0.8 and a bias of 0.15: where something is known 0.95 must come out, elsewhere 0.",
+    caption="A constant image of 0.8 and a bias of 0.15: where something is known 0.95 must come out, "
+    "elsewhere 0.",
 )
 
 # %% [markdown]
@@ -379,7 +390,7 @@ viz.show(
 nothing_known = torch.tensor(0.0, dtype=torch.float16)
 factor = 9 / (nothing_known + 1e-8)
 print("1e-8 in half precision is", torch.tensor(1e-8, dtype=torch.float16).item())
-print("the factor of a window without known pixels:", factor.item(), "  times a sum of 0:", (factor * 0).item())
+print("factor where nothing is known:", factor.item(), "  times a sum of 0:", (factor * 0).item())
 
 # %% [markdown]
 # One such NaN in one window of one image turns every weight of the network into NaN at the next step. The remedy is not a larger epsilon: a count
@@ -393,29 +404,13 @@ print("the factor of a window without known pixels:", factor.item(), "  times a 
 # ## Check yourself
 
 # %%
-predict(
-    "A 5 x 5 window with 10 known pixels has a sum of 4 over those. The bias is 1. What comes out?",
-    choices=["4 x 25 / 10 + 1 = 11", "(4 + 1) x 25 / 10 = 12.5", "4 x 10 / 25 + 1 = 2.6", "4 + 1 = 5"],
-    answer=0,
-    explain="Rescale by places / known, 25 / 10. The bias is added afterwards: it says nothing about pixels, so nothing about it was missing.",
-)
+predict("partial_convolution/bias_last")
 
 # %%
-predict(
-    "Where every pixel is known, partial convolution with padding and plain convolution with zero padding differ...",
-    choices=["nowhere", "at the border of the image", "everywhere, by a constant factor"],
-    answer=1,
-    explain="Windows that reach beyond the border hold unknown places there, so they are rescaled. Inside, 9 / 9 = 1.",
-)
+predict("partial_convolution/where_they_differ")
 
 # %%
-predict(
-    "In front of you lies a partial convolution whose output is right for every image with one channel, and 64 times too small inside a network. What is your first guess?",
-    choices=["the mask is inverted", "the factor divides by a sum over channels as well", "the bias is missing"],
-    answer=1,
-    explain="With 64 input channels a sum of the mask over channels is 64 times the count; with one channel it is the count itself. Always test a "
-    "layer with more channels than one.",
-)
+predict("partial_convolution/sixty_four_times")
 
 # %% [markdown]
 # ## Common mistakes

@@ -63,20 +63,16 @@ candidates = {
     "D": six_inpainters["Navier-Stokes"](original, patch),
     "E": six_inpainters["partial U-Net"](original, patch),
 }
+row = {"known": (original * patch)[0], **{name: picture[0] for name, picture in candidates.items()}}
 viz.show(
-    viz.image_row({"what is known": (original * patch)[0], **{name: picture[0] for name, picture in candidates.items()}}, masks=[patch, *[None] * 5]),
-    alt="A small photograph of a cup with a rectangle missing, and five complete versions of it, A to E, that differ inside the rectangle only.",
+    viz.image_row(row, masks=[patch, *[None] * 5]),
+    alt="A small photograph of a cup with a rectangle missing, and five complete versions of it, A to "
+    "E, that differ inside the rectangle only.",
     caption="Five pictures that agree with everything that is known. One of them is the photograph.",
 )
 
 # %%
-predict(
-    "One of A to E is the original. Which one? And could you prove it?",
-    choices=["A", "B", "C", "D", "E"],
-    answer=2,
-    explain="It is C. But nothing in the known pixels proves it: all five agree with everything that is known. You chose by what you know about cups. "
-    "That knowledge is what a network has to learn, and it is also why there is no single right answer.",
-)
+predict("welcome/original_of_five")
 
 # %% [markdown]
 # This is the first and deepest difficulty of inpainting. Behind the hole there could have been a spoon, a reflection, a fly. **A filling can be
@@ -97,17 +93,7 @@ on_lines
 # [metrics](unit:metrics). The holes here are thin lines.
 
 # %%
-predict(
-    "The same methods, the same pictures, but now the holes are boxes of 8 to 16 pixels instead of lines. What happens to the table?",
-    choices=[
-        "All get worse by about the same amount",
-        "All get worse, and the gap between the best and the worst shrinks",
-        "The network gets better, the others worse",
-    ],
-    answer=1,
-    explain="In a thin line every missing pixel has known neighbours, and a clever mean of neighbours is almost right. In the middle of a large box there are "
-    "none: there, closeness to the one original is luck for any method. Look at the two figures.",
-)
+predict("welcome/boxes_instead")
 
 # %%
 on_boxes = evaluation.compare(six_inpainters, pictures, boxes)
@@ -123,9 +109,11 @@ for family, some in (("lines", lines), ("boxes", boxes)):
         names.append(family)
 viz.show(
     viz.image_grid(rows, columns=8, row_titles=names, column_titles=["hole", *six_inpainters, "original"]),
-    alt="Four rows of small pictures: two with lines cut out, two with boxes cut out, each followed by the fillings of the six methods and the original. The lines are "
+    alt="Four rows of small pictures: two with lines cut out, two with boxes cut out, each followed "
+    "by the fillings of the six methods and the original. The lines are "
     "filled almost invisibly by most methods; the boxes by none.",
-    caption="Thin holes are nearly solved by methods that learned nothing. Large holes are where learning has to show what it can do.",
+    caption="Thin holes are nearly solved by methods that learned nothing. Large holes are where learning "
+    "has to show what it can do.",
 )
 
 # %% [markdown]
@@ -140,27 +128,39 @@ viz.show(
 
 # %%
 families = {
-    "diffusion equations": {"Bertalmio et al.": 2000, "Navier-Stokes": 2001.6, "fast marching": 2004},
-    "patches": {"Efros-Leung": 1999, "image quilting": 2001.4, "Criminisi et al.": 2004, "scene completion": 2007, "PatchMatch": 2009.6},
-    "convolutional networks": {"denoising autoencoders": 2012, "U-Net": 2015, "partial convolution": 2018},
-    "adversarial networks": {"Context Encoder": 2016, "global and local critics": 2017.6, "gated convolution": 2019.6},
-    "transformers, diffusion": {"LaMa, MAT": 2022, "RePaint": 2022.6},
+    "diffusion equations": {2000: "Bertalmio et al.", 2001: "Navier-Stokes", 2004: "fast marching"},
+    "patches": {
+        1999: "Efros-Leung",
+        2001: "image quilting",
+        2004: "Criminisi et al.",
+        2007: "scene completion",
+        2009: "PatchMatch",
+    },
+    "convolutional networks": {2012: "denoising autoencoders", 2015: "U-Net", 2018: "partial convolution"},
+    "adversarial networks": {2016: "Context Encoder", 2017: "two critics", 2019: "gated convolution"},
+    "transformers, diffusion": {2022: "LaMa, MAT, RePaint"},
 }
 drawing, axes = viz.figure(9.0, 3.6)
 ax = axes[0, 0]
 for row, (family, works) in enumerate(families.items()):
     ax.axhline(-row, color="0.85", zorder=0)
-    for n, (name, year) in enumerate(works.items()):
+    for n, (year, name) in enumerate(works.items()):
         ax.plot(year, -row, viz.MARKERS[row], color=viz.CYCLE[row])
-        above = n % 2 == 0
-        ax.annotate(name, (year, -row), xytext=(0, 7 if above else -7), textcoords="offset points", ha="center", va="bottom" if above else "top", fontsize=8)
-ax.set(yticks=[-row for row in range(len(families))], yticklabels=list(families), xlabel="year of publication", xlim=(1997, 2024.5), ylim=(-4.6, 0.6))
+        side, va = (7, "bottom") if n % 2 == 0 else (-7, "top")
+        offset = {"xytext": (0, side), "textcoords": "offset points"}
+        ax.annotate(name, (year, -row), **offset, ha="center", va=va, fontsize=8)
+ax.set(yticks=[-row for row in range(5)], yticklabels=list(families), xlabel="year of publication")
+ax.set(xlim=(1997, 2024.5), ylim=(-4.6, 0.6))
 viz.show(
     drawing,
-    alt="A time line with five rows. Diffusion equations 2000 to 2004: Bertalmio, Navier-Stokes, fast marching. Patches 1999 to 2009: Efros-Leung, image quilting, "
-    "Criminisi, scene completion, PatchMatch. Convolutional networks 2012 to 2018: denoising autoencoders, U-Net, partial convolution. Adversarial networks 2016 to 2019: "
-    "Context Encoder, global and local critics, gated convolution. Transformers and diffusion from 2022: LaMa, MAT, RePaint.",
-    caption="Where the methods of this course come from. LaMa is a convolutional network in the frequency domain; it stands here for its time.",
+    alt="A time line with five rows. Diffusion equations 2000 to 2004: Bertalmio, Navier-Stokes, fast "
+    "marching. Patches 1999 to 2009: Efros-Leung, image quilting, "
+    "Criminisi, scene completion, PatchMatch. Convolutional networks 2012 to 2018: denoising "
+    "autoencoders, U-Net, partial convolution. Adversarial networks 2016 to 2019: "
+    "Context Encoder, global and local critics, gated convolution. Transformers and diffusion "
+    "from 2022: LaMa, MAT, RePaint.",
+    caption="Where the methods of this course come from. LaMa is a convolutional network in the frequency "
+    "domain; it stands here for its time.",
 )
 
 # %% [markdown]
@@ -189,17 +189,7 @@ viz.show(
 # The methods leave traces: later you will train a small network that *finds* filled pixels. It is good at it, for now.
 
 # %%
-predict(
-    "A hospital wants to inpaint the stripes that a defective detector leaves in its scans, before doctors read them. What is the soundest answer?",
-    choices=[
-        "Good idea, if the PSNR on test scans is high enough",
-        "Only if the filled pixels are marked and no diagnosis rests on them",
-        "Never: inpainting has no place in medicine",
-    ],
-    answer=1,
-    explain="A high PSNR says that fillings are close on average; a small lesion under a stripe is a rare event, which the network fills with healthy tissue because "
-    "healthy tissue is what it saw. With the mask kept beside the picture, filling may still help registration or viewing.",
-)
+predict("welcome/hospital")
 
 # %% [markdown]
 # ## Check your machine
@@ -214,30 +204,15 @@ print("pictures:", data.load_images("auto", split="train").source)
 
 # %% [markdown]
 # If the last line speaks of photographs that ship with the course, you are working on a small stand-in: everything runs, but the networks see fewer kinds of pictures.
-# `data.load_images("cifar10", download=True)` fetches CIFAR-10, 170 MB; or set `INPAINTLIB_DATA` to a folder of your own pictures.
+# `data.load_images("cifar10", download=True)` fetches CIFAR-10; or set `INPAINTLIB_DATA` to a folder of your own pictures.
 #
 # ## Check yourself
 
 # %%
-predict(
-    "Why can no test on the known pixels tell which of two fillings is right?",
-    choices=[
-        "Because tests are never exact",
-        "Because both fillings have the same known pixels",
-        "Because the hole is too small",
-    ],
-    answer=1,
-    explain="An inpainter leaves known pixels alone, so any two fillings agree on them perfectly. Only pixels that we hid ourselves can be compared.",
-)
+predict("welcome/no_test")
 
 # %%
-predict(
-    "An author reports a PSNR for a network that also redraws the known pixels, and another author for one that keeps them. May you rank them?",
-    choices=["yes, PSNR is PSNR", "no: the first figure is raw, the second composited"],
-    answer=1,
-    explain="Composited, the known pixels are perfect and only the hole counts; raw, every pixel does. The same network can differ by many decibels between the two. "
-    "Tables in this course always say which they show.",
-)
+predict("welcome/raw_or_composited")
 
 # %% [markdown]
 # ## Summary
