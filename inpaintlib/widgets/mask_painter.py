@@ -52,7 +52,7 @@ class MaskPainter(CourseWidget):
     _width = traitlets.Int().tag(sync=True)
     _pixels = traitlets.Bytes().tag(sync=True)  # RGB, H * W * 3
     _truth = traitlets.Bytes().tag(sync=True)  # the original, if it is another picture
-    _known = traitlets.Bytes().tag(sync=True)  # the mask, H * W
+    _known = traitlets.CBytes().tag(sync=True)  # the mask, H * W; the browser sends it as a memoryview
     brush = traitlets.Int(3, min=1, max=64).tag(sync=True)
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -126,7 +126,8 @@ class MaskPainter(CourseWidget):
             seconds = self._run(name, mask)
             if seconds > _POST_AFTER:
                 self.results = self._ordered()
-        self._finish(f"The hole is {hole} of {mask.numel()} pixels, {100 * hole / mask.numel():.1f} %.")
+        share = f"{hole} of {mask.numel()} pixels, {100 * hole / mask.numel():.1f} %"
+        self._finish(f"The hole is {share}. PSNR and MAE are taken over the hole." if self.chosen else f"The hole is {share}. Pick an inpainter.")
 
     def _run(self, name: str, mask: Tensor) -> float:
         known = mask.to(self._image.dtype)
@@ -185,7 +186,7 @@ class MaskPainter(CourseWidget):
     def describe(self) -> str:
         self._ensure()
         found = [f"{row['name']} {row['score'] or row['error']}" for row in self.results]
-        over = f" Over the hole: {'; '.join(found)}." if found else ""
+        over = f" {'; '.join(found)}." if found else ""
         return f"A picture of {self._width} by {self._height} pixels. {self.message}{over}"
 
     def still(self) -> str:

@@ -1,1 +1,4 @@
-export default { render({ el }) { el.textContent = "being written"; } };
+// A partial convolution, one window after the other, with a mask that one toggles. Python: partial_convolution_stepper.py
+import { stepper } from "./stepper.js";
+
+export default { render: (context) => stepper(context, { partial: true }) };
