@@ -143,7 +143,7 @@ def _run(target: Target, notebook: dict[str, Any], tree: Tree) -> None:
 
     from course import kernel
 
-    live = nbformat.from_dict({**notebook, "metadata": {"kernelspec": notebook["metadata"]["kernelspec"]}})
+    live = nbformat.reads(json.dumps({**notebook, "metadata": {}}), as_version=4)
     with tempfile.TemporaryDirectory() as folder:
         try:
             kernel.run(live, Path(folder), kernel.environment("quick", INPAINTLIB_DEVICE="cpu"))

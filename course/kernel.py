@@ -45,6 +45,7 @@ def run(notebook: Any, folder: Path, env: dict[str, str], *, allow_errors: bool 
         record_timing=False,
         store_widget_state=False,
         coalesce_streams=True,
+        extra_arguments=["--IPKernelApp.log_level=40"],
     )
     client.execute(env=env)
 

@@ -138,7 +138,7 @@ def stub_problems(notebook: dict[str, Any], folder: Path, profile: str = "quick"
     """
     import nbformat
 
-    live = nbformat.from_dict(notebook)
+    live = nbformat.reads(json.dumps(notebook), as_version=4)
     code = [cell for cell in live.cells if cell.cell_type == "code"]
     tasks = {name for cell in code for name in re.findall(r'raise NotImplementedError\("(\w+)"\)', cell.source)}
     given = {cell["id"].partition("-")[2] for cell in code} - tasks  # cells whose task starts from something that runs
