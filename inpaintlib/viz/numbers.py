@@ -20,7 +20,7 @@ __all__ = ["convolution_picture", "number_grid", "number_row", "number_text", "w
 Grid = Any  # whatever torch.as_tensor takes: a tensor, an array, nested lists
 Highlight = Any  # a bool array (H, W), or a box (row, column) or (row, column, height, width), or several of them
 
-_CELL = 0.5  # inches
+_CELL = 0.52  # inches
 
 
 def number_text(value: float, digits: int = 4) -> str:
@@ -41,6 +41,7 @@ def number_grid(
     array: Grid,
     *,
     mask: Grid | None = None,
+    faded: Grid | None = None,
     highlight: Highlight = (),
     title: str = "",
     hole: str | None = "?",
@@ -52,6 +53,7 @@ def number_grid(
     Args:
         array: numbers (H, W); NaN is written as nan.
         mask: (H, W), 1 = known, 0 = hole.
+        faded: bool (H, W), cells to draw grey and dashed, such as padding.
         highlight: cells to frame: a bool array (H, W), a box (row, column) or (row, column, height, width), or a list of boxes.
         title: above the grid.
         hole: what to write into holes; None writes the number that is there.
@@ -69,8 +71,9 @@ def number_grid(
     known = np.ones_like(values) if mask is None else plane(mask)
     if known.shape != values.shape:
         raise ValueError(f"mask is {known.shape} high and wide, array {values.shape}; expected the same.")
+    pale = np.zeros(values.shape, dtype=bool) if faded is None else plane(faded) != 0
     with theme.style():
-        _draw(ax, values, known, hole)
+        _draw(ax, values, known, pale, hole)
         for box in _boxes(highlight, values.shape):
             _frame(ax, *box, colour)
         ax.set_title(title, fontsize=12)
@@ -81,6 +84,7 @@ def number_row(
     grids: Mapping[str, Grid],
     *,
     masks: Mapping[str, Grid] | None = None,
+    faded: Mapping[str, Grid] | None = None,
     highlights: Mapping[str, Highlight] | None = None,
     signs: Sequence[str] | None = None,
     note: str = "",
@@ -91,6 +95,7 @@ def number_row(
     Args:
         grids: title -> numbers (H, W).
         masks: title -> mask, for the grids that have one.
+        faded: title -> cells to draw grey, see :func:`number_grid`.
         highlights: title -> cells to frame, see :func:`number_grid`.
         signs: what stands between the grids, one fewer than there are grids, for example ``("*", "=")``.
         note: text below.
@@ -110,18 +115,19 @@ def number_row(
     widths = [w for cell in cells for w in (cell, gap)][:-1]
     tall = max(a.shape[0] for a in arrays.values())
     lines = note.count("\n") + 1 if note else 0
-    size = (sum(widths) * _CELL + 0.2, tall * _CELL + 0.45 + 0.23 * lines)
+    size = (sum(widths) * _CELL + 0.2, tall * _CELL + 0.45 + 0.21 * lines)
     drawing, axes = theme.figure(*size, 1, len(widths), width_ratios=widths)
+    drawing.set_layout_engine("constrained", w_pad=0.01, wspace=0, h_pad=0.03, hspace=0)
     for index, (title, values) in enumerate(arrays.items()):
         ax = axes[0, 2 * index]
-        marks = (highlights or {}).get(title, ())
-        number_grid(values, mask=(masks or {}).get(title), highlight=marks, title=title, hole=hole, ax=ax)
+        mask, pale, marks = (masks or {}).get(title), (faded or {}).get(title), (highlights or {}).get(title, ())
+        number_grid(values, mask=mask, faded=pale, highlight=marks, title=title, hole=hole, ax=ax)
     for sign, ax in zip(signs, axes[0, 1::2], strict=True):
         ax.axis("off")
         ax.text(0.5, 0.5, sign, ha="center", va="center", fontsize=20, transform=ax.transAxes)
     if note:
         with theme.style():
-            drawing.supxlabel(note, fontsize=12)
+            drawing.supxlabel(note, fontsize=12, multialignment="left", family="monospace")
     return drawing
 
 
@@ -155,6 +161,7 @@ def convolution_picture(
     row, column = window
     if not (0 <= row < result.shape[0] and 0 <= column < result.shape[1]):
         raise ValueError(f"window is {window}; expected a cell of the output, which is {result.shape[0]} by {result.shape[1]}.")
+    beside = np.pad(np.zeros(values.shape), padding, constant_values=1)  # the padding
     partial = mask is not None
     known = plane(mask) if mask is not None else np.ones_like(values)
     values = np.pad(values, padding)
@@ -172,32 +179,31 @@ def convolution_picture(
         grids["new mask"], masks["new mask"], marks["new mask"] = plane(new_mask), plane(new_mask), (row, column)
         signs.append("")
     note = window_sum(inside[0], weights, inside[1] if partial else None)
-    return number_row(grids, masks=masks, highlights=marks, signs=signs, note=note)
+    return number_row(grids, masks=masks, faded={"image": beside}, highlights=marks, signs=signs, note=note)
 
 
 def window_sum(values: Grid, kernel: Grid, known: Grid | None = None) -> str:
     """The sum over one window, spelled out a kernel row a line, with the factor of a partial convolution if ``known`` is given.
 
-    >>> print(window_sum([[7.0, 2.0]], [[1.0, -1.0]]))
-    7·1 + 2·(−1) = 5
-    >>> print(window_sum([[7.0, 2.0]], [[1.0, -1.0]], [[1, 0]]))
-    7·1 + ▨ = 7
-    7 × 2/1 = 14    (2 in the window, 1 known)
+    >>> print(window_sum([[7, 2], [3, 4]], [[1, 0], [1, 0]], [[1, 0], [1, 1]]))
+      7·1 + ▨
+    + 3·1 + 4·0 = 10
+      10 × 4/3 = 13.33   (4 in the window, 3 known)
     """
     v, w = _numbers(values, "values"), _numbers(kernel, "kernel")
     m = np.ones_like(v) if known is None else plane(known)
     bracket = [[f"({t})" if (t := number_text(x)).startswith("−") else t for x in line] for line in w]
-    terms = [
-        " + ".join(f"{number_text(v[i, j])}·{bracket[i][j]}" if m[i, j] else "▨" for j in range(v.shape[1])) for i in range(v.shape[0])
-    ]
+    terms = [[f"{number_text(v[i, j])}·{bracket[i][j]}" if m[i, j] else "▨" for j in range(v.shape[1])] for i in range(v.shape[0])]
+    widest = max(len(term) for line in terms for term in line)
+    lines = [" + ".join(term.ljust(widest) for term in line).rstrip() for line in terms]
     total, count = float((v * w * m).sum()), int(m.sum())
-    text = "\n+ ".join(terms) + f" = {number_text(total)}"
+    text = "\n".join(("+ " if i else "  ") + line for i, line in enumerate(lines)) + f" = {number_text(total)}"
     if known is None:
         return text
     if count == 0:
-        return text + "\nno pixel of the window is known: the output is 0, and it stays a hole"
+        return text + "\n  no pixel of the window is known: the output is 0, and it stays a hole"
     scaled = number_text(total * v.size / count)
-    return text + f"\n{number_text(total)} × {v.size}/{count} = {scaled}    ({v.size} in the window, {count} known)"
+    return text + f"\n  {number_text(total)} × {v.size}/{count} = {scaled}   ({v.size} in the window, {count} known)"
 
 
 def _numbers(grid: Grid, name: str) -> np.ndarray:
@@ -211,21 +217,23 @@ def _numbers(grid: Grid, name: str) -> np.ndarray:
     return array.numpy()
 
 
-def _draw(ax: Axes, values: np.ndarray, known: np.ndarray, hole: str | None) -> None:
+def _draw(ax: Axes, values: np.ndarray, known: np.ndarray, faded: np.ndarray, hole: str | None) -> None:
     from matplotlib.patches import Rectangle
 
     height, width = values.shape
-    for i in range(height):
-        for j in range(width):
-            missing = known[i, j] == 0
-            look: dict[str, Any] = {"facecolor": theme.ORANGE, "hatch": "////"} if missing else {"facecolor": "white"}
-            edge = "#b97f00" if missing else theme.GREY  # the hatching takes the edge's colour
-            ax.add_patch(Rectangle((j, i), 1, 1, edgecolor=edge, linewidth=0.8, gid="hole" if missing else "cell", **look))
-            text = hole if missing and hole is not None else number_text(values[i, j])
-            size = 13 if len(text) <= 4 else 11 if len(text) <= 5 else 9
-            label = ax.text(j + 0.5, i + 0.5, text, ha="center", va="center", fontsize=size)
-            if missing:
-                label.set_bbox({"facecolor": theme.ORANGE, "edgecolor": "none", "pad": 1.0})
+    missing = known == 0
+    texts = [[hole if missing[i, j] and hole is not None else number_text(values[i, j]) for j in range(width)] for i in range(height)]
+    longest = max(len(text) for line in texts for text in line)
+    size = 13 if longest <= 4 else 11 if longest <= 5 else 9
+    for i, j in np.ndindex(height, width):
+        colour = theme.ORANGE if missing[i, j] else "#ececf2" if faded[i, j] else "white"
+        look: dict[str, Any] = {"hatch": "////", "edgecolor": "#a06f00"} if missing[i, j] else {"edgecolor": theme.GREY}
+        dashes = ":" if faded[i, j] else "-"
+        name = "hole" if missing[i, j] else "cell"
+        ax.add_patch(Rectangle((j, i), 1, 1, facecolor=colour, linewidth=0.8, linestyle=dashes, gid=name, **look))
+        label = ax.text(j + 0.5, i + 0.5, texts[i][j], ha="center", va="center", fontsize=size)
+        if missing[i, j]:
+            label.set_bbox({"facecolor": theme.ORANGE, "edgecolor": "none", "pad": 1.0})  # the hatching would blur the sign
     ax.set(xlim=(-0.06, width + 0.06), ylim=(height + 0.06, -0.06), aspect="equal")
     ax.axis("off")
 

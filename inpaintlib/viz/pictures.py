@@ -88,7 +88,8 @@ def image_grid(
     wrapped = [textwrap.fill(name, letters) for name in names] if names else [""] * len(pictures)
     extra = [0.24 * max((t.count("\n") + 1 if t else 0) for t in wrapped[r * columns : (r + 1) * columns]) for r in range(rows)]
     tallest = max(p.shape[0] / p.shape[1] for p in pictures)
-    height = rows * cell * tallest + sum(extra) + rows * (0.22 if notes else 0.04)
+    below = max((note.count("\n") + 1 for note in notes if note), default=0) if notes else 0
+    height = rows * cell * tallest + sum(extra) + rows * (0.04 + 0.2 * below)
     drawing, axes = theme.figure(width, height, rows, columns)
     with theme.style():
         for index, ax in enumerate(axes.flat):
@@ -135,7 +136,11 @@ def _runs(hole: np.ndarray) -> list[tuple[int, int, int]]:
 
 
 def _picture(ax: Axes, picture: np.ndarray, mask: Tensor | None) -> None:
+    from matplotlib.patches import Rectangle
+
     ax.imshow(picture, vmin=0, vmax=1, cmap="gray" if picture.ndim == 2 else None)
+    height, width = picture.shape[:2]  # a thin frame, so that a white picture has an end on a white page
+    ax.add_patch(Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor=theme.GREY, linewidth=0.8, clip_on=False))
     if mask is not None:
         if tuple(mask.shape[-2:]) != picture.shape[:2]:
             raise ValueError(f"mask is {describe(mask)}, its picture {picture.shape[:2]} high and wide; expected the same size.")

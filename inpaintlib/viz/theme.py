@@ -177,10 +177,15 @@ def _alternative(alt: str) -> str:
 
 
 def _png(drawing: Figure, dpi: int) -> bytes:
-    buffer = io.BytesIO()
+    from PIL import Image
+
+    raw, buffer = io.BytesIO(), io.BytesIO()
     with style():
-        # Without the date and version, the same figure gives the same bytes on every run.
-        drawing.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})
+        drawing.savefig(raw, format="png", dpi=dpi)
+    picture = Image.open(raw).convert("RGB")
+    if not any(ax.images for ax in drawing.axes):  # lines and letters need few colours; photographs keep all of theirs
+        picture = picture.quantize(128, dither=Image.Dither.NONE)
+    picture.save(buffer, format="png", optimize=True)  # without a date or a version: the same figure gives the same bytes
     return buffer.getvalue()
 
 

@@ -127,7 +127,7 @@ class MaskPainter(CourseWidget):
             if seconds > _POST_AFTER:
                 self.results = self._ordered()
         share = f"{hole} of {mask.numel()} pixels, {100 * hole / mask.numel():.1f} %"
-        self._finish(f"The hole is {share}. PSNR and MAE are taken over the hole." if self.chosen else f"The hole is {share}. Pick an inpainter.")
+        self._finish(f"The hole is {share}. " + ("PSNR and MAE are taken over it." if self.chosen else "Pick an inpainter."))
 
     def _run(self, name: str, mask: Tensor) -> float:
         known = mask.to(self._image.dtype)
@@ -198,7 +198,8 @@ class MaskPainter(CourseWidget):
                 shown[row["name"]] = self.filled[row["name"]]
                 notes.append(row["score"].replace(", ", "\n"))
         masks: Sequence[Tensor | None] = [self.mask, *[None] * (len(shown) - 1)]
-        drawing = viz.image_grid(shown, columns=min(4, len(shown)), masks=masks, notes=notes)
+        rows = -(-len(shown) // 4)
+        drawing = viz.image_grid(shown, columns=-(-len(shown) // rows), masks=masks, notes=notes)
         return viz.figure_html(drawing, alt=self.describe(), caption="Interactive in a running notebook: paint your own hole.")
 
     def _as_bytes(self, mask: Tensor) -> bytes:
