@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
+
+from inpaintlib._files import DamagedError, read_safetensors, write_atomically
 
 __all__ = ["FOLDER", "load_pretrained", "render_card", "save_pretrained"]
 
@@ -34,7 +34,7 @@ def save_pretrained(model: nn.Module, path: str | Path, card: dict[str, Any]) ->
     Raises:
         ValueError: the path's ending is another, the model has no name, a weight is not finite, or the card holds an absolute path.
     """
-    from inpaintlib.train.checkpoint import write_atomically
+    from safetensors.torch import save
 
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -90,16 +90,10 @@ def load_pretrained(name: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
     if not path.is_file():
         have = ", ".join(sorted(file.stem for file in FOLDER.glob("*.safetensors"))) or "none"
         raise ValueError(f"there are no weights {str(name)!r}; with this version of the course come: {have}.")
-    with open(path, "rb") as file:
-        head = file.read(2)
-    if head[:1] == b"\x80" or head == b"PK":
-        raise ValueError(f"{path.name} is a pickle: opening one can run code that somebody hid in it, so it is not opened.")
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no dict)
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path.name} ({path.stat().st_size} bytes) is cut off or damaged: {error}. Fetch it again.") from None
+        state, metadata = read_safetensors(path)
+    except DamagedError as error:
+        raise ValueError(f"{path.name} {error}. Weights that come with the course are restored by fetching the course again.") from None
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path.name} holds no weights of this library; expected a file that save_pretrained wrote.")
     return json.loads(metadata["options"]), state, json.loads(metadata["card"])
@@ -126,7 +120,14 @@ def _table(values: dict[str, Any]) -> list[str]:
         return ["| | |", "|---|---|", *(f"| {name.replace('_', ' ')} | {_plain(value)} |" for name, value in values.items())]
     columns = list(dict.fromkeys(column for row in values.values() for column in row))
     head = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
-    return head + [f"| {name} | " + " | ".join(_plain(row.get(column, "")) for column in columns) + " |" for name, row in values.items()]
+    return head + [f"| {name} | " + " | ".join(_cell(row.get(column, "")) for column in columns) + " |" for name, row in values.items()]
+
+
+def _cell(value: Any) -> str:
+    """A number as the column of a table wants it: the same decimals in every row."""
+    if isinstance(value, float):
+        return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
+    return _plain(value)
 
 
 def _plain(value: Any) -> str:
@@ -135,5 +136,5 @@ def _plain(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) < 1 else f"{value:,.2f}"
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     return f"`{value}`" if isinstance(value, str) and value.startswith("python ") else str(value)

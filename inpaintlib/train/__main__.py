@@ -1,3 +1,9 @@
-from inpaintlib.train.cli import main
+import sys
 
-raise SystemExit(main())
+try:
+    from inpaintlib.train.cli import main
+
+    status = main()
+except KeyboardInterrupt:  # while Python was still importing
+    status = 130
+sys.exit(status)

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import torch
 from torch import Tensor
 
+from inpaintlib._files import write_atomically
 from inpaintlib.train.checkpoint import save_checkpoint
 from inpaintlib.train.run import Run
 
@@ -51,7 +52,7 @@ class Evaluate(Callback):
     Args:
         images: an ImageSet that is not trained on.
         masks: a family or bank as for ``fit``, from which one mask for each image is drawn once.
-        count: how many images, from the start of the set.
+        count: how many images, evenly spread over the set.
         every: epochs between two evaluations, decimals allowed; there is always one at the end.
         batch_size: images at a time.
         seed: of the masks.
@@ -63,7 +64,8 @@ class Evaluate(Callback):
         if not every > 0:
             raise ValueError(f"every is {every}; expected a number of epochs above 0.")
         count = min(count, len(images))
-        self.target: Tensor = images.float(slice(0, count))
+        # Evenly spread over the set: the first ones of a folder may all be of one class.
+        self.target: Tensor = images.float(torch.arange(count) * len(images) // count)
         height, width = self.target.shape[-2:]
         size = height if height == width else (height, width)
         self.mask: Tensor = masks(count, size, generator=torch.Generator().manual_seed(seed)).to(self.target.dtype)
@@ -76,7 +78,7 @@ class Evaluate(Callback):
             self.evaluate(run)
 
     def on_end(self, run: Run) -> None:
-        if self.at != run.step:
+        if self.at != run.step and run.step:
             self.evaluate(run)
 
     def evaluate(self, run: Run) -> None:
@@ -93,9 +95,9 @@ class Evaluate(Callback):
                 raw = raw.float().clamp(0, 1)
                 for kind, picture in (("raw", raw), ("composited", torch.where(mask > 0, target, raw))):
                     psnr, mae = metrics.psnr(picture, target, data_range=1.0), metrics.mae(picture, target)
-                    sums[f"psnr_{kind}"] = sums.get(f"psnr_{kind}", 0.0) + float(psnr.double().sum())
-                    sums[f"mae_{kind}"] = sums.get(f"mae_{kind}", 0.0) + float(mae.double().sum())
-        run.record(**{name: total / len(self.target) for name, total in sums.items()})
+                    sums[f"psnr_{kind}"] = sums.get(f"psnr_{kind}", 0.0) + float(psnr.cpu().double().sum())
+                    sums[f"mae_{kind}"] = sums.get(f"mae_{kind}", 0.0) + float(mae.cpu().double().sum())
+        run.record({name: total / len(self.target) for name, total in sums.items()})
         self.at = run.step
 
     def state(self) -> dict[str, Any]:
@@ -142,22 +144,40 @@ class EarlyStopping(Callback):
 
 
 class JsonLog(Callback):
-    """Append each row of the history to ``log.jsonl`` in the run's folder, one JSON object a line."""
+    """Append each row of the history to ``log.jsonl`` in the run's folder, one JSON object a line.
+
+    A log that cannot be written (a full disk) is warned about once and does not end the run; the rows are kept for the next try.
+    """
 
     def __init__(self) -> None:
         self.written = 0
+        self.torn = False  # a line may be half written: the next try writes the whole file
 
     def on_start(self, run: Run) -> None:
         self.written = len(run.history)  # what a resumed run brought along is there already
 
     def on_step(self, run: Run) -> None:
-        rows = run.history.rows[self.written :]
-        if rows and run.out is not None:
-            with open(run.out / "log.jsonl", "a", encoding="utf-8") as file:
-                file.writelines(json.dumps(row) + "\n" for row in rows)
-            self.written = len(run.history)
+        if len(run.history) == self.written or run.out is None:
+            return
+        path = run.out / "log.jsonl"
+        try:
+            if self.torn:
+                write_atomically(path, _lines(run.history.rows).encode())
+            else:
+                with open(path, "a", encoding="utf-8") as file:
+                    file.write(_lines(run.history.rows[self.written :]))
+        except OSError as error:
+            if not self.torn:
+                warnings.warn(f"the log {path} could not be written ({error}); the run goes on. Make room on the disk.", stacklevel=2)
+            self.torn = True
+        else:
+            self.written, self.torn = len(run.history), False
 
     on_epoch = on_end = on_step
+
+
+def _lines(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 class Progress(Callback):
@@ -175,17 +195,21 @@ class Progress(Callback):
         self.stream = self.stream or sys.stdout
         self.live = self.stream.isatty()
         if run.step:
-            print(f"going on after step {run.step}", file=self.stream)
+            print(f"going on after step {run.step} (epoch {run.epochs:.1f})", file=self.stream)
 
     def on_step(self, run: Run) -> None:
         now = time.monotonic()
         due = now - self.shown_at >= 1 if self.live else now - self.shown_at >= 10 and run.fraction - self.shown_fraction >= 0.1
         if due:
             self.shown_at, self.shown_fraction = now, run.fraction
-            print(self.line(run), end="\r" if self.live else "\n", file=self.stream, flush=True)
+            self._show(run, "\r" if self.live else "\n")
 
     def on_end(self, run: Run) -> None:
-        print(f"{self.line(run)}  ({run.reason})", file=self.stream, flush=True)
+        self._show(run, f"  ({run.reason})\n")
+
+    def _show(self, run: Run, end: str) -> None:
+        clear = "\x1b[K" if self.live else ""  # what a longer line left behind
+        print(clear + self.line(run), end=end, file=self.stream, flush=True)
 
     def line(self, run: Run) -> str:
         """The line, such as ``epoch 3.2 of 30  loss 0.0213  PSNR 31.2 dB  2100 images/s  12 min left``."""

@@ -7,21 +7,22 @@ pickle: opening one can run code.
 from __future__ import annotations
 
 import json
-import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
+from inpaintlib._files import DamagedError, read_safetensors, write_atomically
 from inpaintlib.train.history import History
 
 if TYPE_CHECKING:
     from inpaintlib.train.run import Run
 
-__all__ = ["CheckpointError", "load_checkpoint", "open_folder", "restore", "save_checkpoint", "write_atomically"]
+__all__ = ["CheckpointError", "load_checkpoint", "open_folder", "restore", "save_checkpoint"]
 
 FORMAT = "inpaintlib checkpoint 1"
 _RNG = "rng."
@@ -31,32 +32,16 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be used; the message names the file, what is wrong with it and what to do."""
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that at any moment, power cut included, either the old or the new content is there, whole.
+def save_checkpoint(run: Run, path: Path) -> None:
+    """Write the whole state of a run to ``path``, atomically.
 
     Raises:
-        OSError: no space, no permission; the old file is untouched and nothing is left behind.
+        OSError: it could not be written; what was there before is untouched.
+        Diverged: a loss since the last look was not finite; such a state is not worth keeping.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # the content first, then the name: the rename must not overtake the data
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    from safetensors.torch import save
 
-
-def save_checkpoint(run: Run, path: Path) -> None:
-    """Write the whole state of a run to ``path``, atomically."""
+    run.flush()
     tensors = {f"model.{name}": tensor for name, tensor in run.model.state_dict().items()}
     if run.average:
         tensors |= {f"average.{name}": tensor for name, tensor in run.average.tensors.items()}
@@ -74,7 +59,8 @@ def save_checkpoint(run: Run, path: Path) -> None:
     state = {
         "format": FORMAT,
         "model": describe_model(run.model),
-        "settings": run.settings,
+        "must_match": run.must_match,
+        "should_match": run.should_match,
         "optimizer": {"groups": [{k: v for k, v in g.items() if k != "params"} for g in optimizer["param_groups"]], "scalars": scalars},
         "counters": {name: getattr(run, name) for name in _COUNTERS},
         "callbacks": [[type(callback).__name__, callback.state()] for callback in run.callbacks],
@@ -99,28 +85,21 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}. Start the run without resume, or name the folder that it wrote to.")
-    with open(path, "rb") as file:
-        head = file.read(2)
-    if head[:1] == b"\x80" or head == b"PK":
-        raise CheckpointError(
-            f"{path} is a pickle (what torch.save writes): opening one can run code that somebody hid in it, so it is not opened. "
-            "Checkpoints here are safetensors; where you trust its origin, convert it with safetensors.torch.save_file."
-        )
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
-    except (SafetensorError, OSError, ValueError) as error:
+        tensors, metadata = read_safetensors(path)
+    except DamagedError as error:
         raise CheckpointError(
-            f"{path} ({path.stat().st_size} bytes) is cut off or damaged: {error}. Delete it and take best.safetensors beside it "
-            "(rename it to last.safetensors), or start the run anew in another folder."
+            f"{path} {error}. Delete it, and go on from best.safetensors beside it (rename it to {path.name}) or start anew."
         ) from None
     try:
         state = json.loads(metadata["state"])
     except (KeyError, ValueError):
         state = {}
     if state.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is a safetensors file, but no checkpoint of a run. Weights are loaded with models.load_pretrained.")
+        raise CheckpointError(
+            f"{path} is a safetensors file, but no checkpoint of a run. Expected what fit wrote to its folder; "
+            "weights without a run are loaded with models.pretrained.load_pretrained."
+        )
     return tensors, state
 
 
@@ -185,23 +164,54 @@ def _compare(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: 
         )
     if run.average and not any(name.startswith("average.") for name in tensors):
         raise CheckpointError(f"{path} was written without an average of the weights. Resume with ema=None, or start anew.")
-    now = json.loads(json.dumps(run.settings))
-    for name, value in state["settings"].items():
-        if now.get(name) != value:
+    for name, value in state["must_match"].items():
+        if run.must_match.get(name) != value:
             raise CheckpointError(
-                f"{path} was trained with {name} = {value!r}, this run has {now.get(name)!r}. To go on as if nothing had happened, "
-                "keep it; to train with another, start anew in another folder."
+                f"{path} was trained with {name} = {value!r}, this run has {run.must_match.get(name)!r}. To go on as if nothing had "
+                "happened, keep it; to train with another, start anew in another folder."
             )
+    now = json.loads(json.dumps(run.should_match))  # as JSON would give it back
+    changed = [f"{name} was {value}, is {now.get(name)}" for name, value in state["should_match"].items() if now.get(name) != value]
+    if changed:
+        warnings.warn(f"the run goes on with other settings than it began with: {'; '.join(changed)}.", stacklevel=6)
 
 
-def open_folder(run: Run, resume: bool) -> None:
-    """Make the folder of a run ready: new and empty of checkpoints, or, to resume, with the run in the state of its last one.
+@contextmanager
+def open_folder(run: Run, resume: bool) -> Iterator[None]:
+    """Make the folder of a run ready, and keep other runs out of it while this one lasts.
+
+    It is new and empty of checkpoints, or, to resume, the run is put into the state of its last one.
 
     Raises:
         CheckpointError: the folder already holds a run and ``resume`` is false, or its checkpoint cannot be used.
     """
-    assert run.out is not None
+    if run.out is None:
+        if resume:
+            raise CheckpointError("resume was asked for, but no folder is given; expected out=, the folder that the run wrote to.")
+        yield
+        return
     run.out.mkdir(parents=True, exist_ok=True)
+    with _locked(run.out):
+        _go_on(run, resume)
+        yield
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """A lock that the system takes back when its holder dies, however it dies."""
+    with open(folder / ".lock", "w") as file:
+        with suppress(ImportError):  # no such locks on this system
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise CheckpointError(f"another run is writing to {folder} right now. Wait for it, or choose another folder.") from None
+        yield
+
+
+def _go_on(run: Run, resume: bool) -> None:
+    assert run.out is not None
     last, log = run.out / "last.safetensors", run.out / "log.jsonl"
     for partial in run.out.glob(".*.partial"):  # what a killed run was about to write
         partial.unlink(missing_ok=True)

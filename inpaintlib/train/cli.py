@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import shlex
 import signal
 import sys
 import threading
@@ -15,7 +16,8 @@ import torch
 from inpaintlib import data, losses, masks, models
 from inpaintlib._device import device as choose_device
 from inpaintlib.models.pretrained import save_pretrained
-from inpaintlib.train import CheckpointError, Diverged, Evaluate, fit, report, schedules
+from inpaintlib.train import Diverged, Evaluate, fit, report, schedules
+from inpaintlib.train.precision import choose as choose_precision
 
 EXAMPLES = """\
 examples
@@ -50,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--loss", default="6*hole_l1+valid_l1", metavar="LOSS",
         help=f"what to minimise: {', '.join(losses.names())}, or a weighted sum (default: 6*hole_l1+valid_l1)",
-    )  # fmt: skip
+    )
 
     how = p.add_argument_group("how long and how")
     how.add_argument("--epochs", type=float, metavar="N", help="passes over the training images")
@@ -99,36 +101,39 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
 
 
 def command_line(arguments: list[str]) -> str:
-    """The command that repeats the run, without what only matters here (resume, the card's sentence, absolute paths)."""
-    words, skip = ["python -m inpaintlib.train"], False
-    for word in arguments:
-        if skip:
-            skip = False
-            continue
-        if word == "--resume" or word.startswith(("--card=", "--export=")):
-            continue
+    """The command that repeats the run, without what matters only here: resume, the card's sentence, folders by their last part.
+
+    >>> command_line(["partial_unet", "--loss", "6*hole_l1 + l1", "--resume", "--card", "Ours.", "--out=/home/me/runs/a"])
+    "python -m inpaintlib.train partial_unet --loss '6*hole_l1 + l1' --out=a"
+    """
+    words = ["python", "-m", "inpaintlib.train"]
+    left = iter(arguments)
+    for word in left:
         if word in ("--card", "--export"):
-            skip = True
-            continue
-        flag, equals, value = word.partition("=")
-        word = f"{flag}{equals}{report.plain_path(value)}" if equals else report.plain_path(word)
-        words.append(f'"{word}"' if any(c in word for c in " *()") else word)
-    return " ".join(words)
+            next(left, None)  # its value
+        elif word != "--resume" and not word.startswith(("--card=", "--export=")):
+            flag, equals, value = word.partition("=")
+            words.append(flag + equals + report.plain_path(value) if equals else report.plain_path(word))
+    return shlex.join(words)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status: 0 done, 1 an error that is explained, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     args = parser().parse_args(arguments)
+    stop = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda number, frame: stop.set())  # a cluster's polite end: finish the step, save
     try:
-        return train(args, arguments)
-    except (ValueError, CheckpointError, Diverged, OSError) as error:
+        return train(args, arguments, stop)
+    except (ValueError, Diverged, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        again = " ".join(["python -m inpaintlib.train", *[a for a in arguments if a != "--resume"], "--resume"])
-        print(f"\nStopped and saved. To go on:\n  {again}", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        again = shlex.join(["python", "-m", "inpaintlib.train", *(word for word in arguments if word != "--resume"), "--resume"])
+        print(f"\n{str(interrupt) or 'stopped'}. To go on:\n  {again}", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def hold_out(images: data.ImageSet) -> tuple[data.ImageSet, data.ImageSet | None]:
@@ -140,7 +145,7 @@ def hold_out(images: data.ImageSet) -> tuple[data.ImageSet, data.ImageSet | None
         return images, None
 
 
-def train(args: argparse.Namespace, arguments: list[str]) -> int:
+def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event) -> int:
     """Load, train, measure, save."""
     place = choose_device(args.device)
     if args.threads:
@@ -165,30 +170,28 @@ def train(args: argparse.Namespace, arguments: list[str]) -> int:
     watch = [Evaluate(held_out, masks.FAMILIES[args.masks], every=args.evaluate)] if held_out is not None else []
 
     out = Path(args.out or f"runs/{args.name}")
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())  # a cluster's polite end is a Ctrl-C
     history = fit(
         model, images, bank, loss,
         epochs=args.epochs, minutes=args.minutes, batch_size=args.batch_size, lr=args.lr, schedule=args.schedule,
         optimizer=args.optimizer, clip=args.clip or None, ema=args.ema or None, seed=args.seed, device=args.device,
         precision=args.precision, compile=args.compile, callbacks=watch,
         out=out, resume=args.resume, checkpoint_seconds=args.checkpoint_seconds, stop=stop,
-    )  # fmt: skip
-    if stop.is_set() and history.stopped_by == "stopped from outside":
-        raise KeyboardInterrupt
+    )
+    if stop.is_set():
+        raise KeyboardInterrupt(f"stopped after step {history.rows[-1]['step'] if history.rows else 0}; saved in {out}")
 
-    frozen = masks.benchmark(args.masks, count=len(test), size=side)
-    table = report.measure(model, test, torch.as_tensor(frozen.masks if hasattr(frozen, "masks") else frozen))
+    test_masks, test_words = report.benchmark_masks(args.masks, len(test), side)
+    table = report.measure(model, test, test_masks)
     print("\n" + report.table_text(table))
     card = report.make_card(
         about=args.card, model=model, images=images, test=test, masks=f"{args.masks}, drawn afresh for every batch", loss=args.loss,
         history=history, device=place, table=table, command=command_line(arguments),
-        test_masks=f"the benchmark's {args.masks}, SHA-256 {getattr(frozen, 'sha256', '')[:16]}",
+        test_masks=test_words,
         settings={
             "batch_size": args.batch_size, "learning rate": args.lr, "schedule": args.schedule, "optimizer": args.optimizer,
-            "average of weights": args.ema, "seed": args.seed, "precision": args.precision,
+            "average of weights": args.ema, "seed": args.seed, "precision": choose_precision(args.precision, place),
         },
-    )  # fmt: skip
+    )
     path = save_pretrained(model, args.export or out / f"{args.name}.safetensors", card)
     print(f"\nweights and card: {path}, {path.with_suffix('.md').name}")
     return 0

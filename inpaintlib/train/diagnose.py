@@ -11,62 +11,86 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from inpaintlib.train.run import Run
 
-__all__ = ["Diverged", "explain_gradient", "explain_loss", "first_bad_layer"]
+__all__ = ["Diverged", "explain", "first_bad_layer"]
 
 
 class Diverged(ArithmeticError):
-    """A loss or a gradient is NaN or infinite; the message says where, and the weights are those before the step."""
+    """A loss or a gradient is NaN or infinite; the message says where, and what to try."""
+
+
+def explain(run: Run, step: int, epochs: float, terms: dict[str, float], norm: float, image: Tensor | None, mask: Tensor | None) -> str:
+    """The message for a step whose loss or gradient is not finite.
+
+    Args:
+        step, epochs: which one, both counted with it.
+        terms: its losses by name.
+        norm: the length of its gradient.
+        image, mask: the batch, for finding the layer; None where it is gone.
+    """
+    batch = round((epochs - math.ceil(epochs) + 1) * run.steps_per_epoch)
+    where = f"training stopped at step {step} (epoch {math.ceil(epochs)}, batch {batch} of {run.steps_per_epoch})"
+    bad = {name: value for name, value in terms.items() if not math.isfinite(value)}
+    if bad:
+        if len(bad) > 1:
+            bad.pop("loss", None)  # it is only the sum of the others
+        what = ", ".join(f"{name} is {value}" for name, value in bad.items())
+        cause = _cause_of_loss(run, image, mask)
+    else:
+        what = f"the loss is {terms['loss']:.4g}, but its gradient is {norm}"
+        cause = _cause_of_gradient(run)
+    saved = f" The last good state of the run is in {run.out}." if run.out is not None else ""
+    return f"{where}: {what}. {cause}{saved}"
+
+
+def _cause_of_loss(run: Run, image: Tensor | None, mask: Tensor | None) -> str:
+    if image is not None and not bool(image.isfinite().all()):
+        return "The images of this batch hold NaN or infinity: look at the data."
+    weights = [name for name, parameter in run.model.named_parameters() if not bool(parameter.isfinite().all())]
+    if weights:
+        return f"The weights {weights[0]} are not finite any more ({len(weights)} such tensors): start again with a smaller learning rate."
+    layer = ""
+    if image is not None and mask is not None:
+        with run.autocast():
+            layer = first_bad_layer(run.model, image, mask)
+    if layer:
+        return f"The first layer whose output is not finite is {layer}: try a smaller learning rate, or precision='fp32'."
+    return "Every layer's output is finite, so the loss itself makes it: look for a division by 0, or a log or a root of 0."
+
+
+def _cause_of_gradient(run: Run) -> str:
+    bad = [name for name, p in run.model.named_parameters() if p.grad is not None and not bool(p.grad.isfinite().all())]
+    # Gradients flow from the output back to the input, so the last parameter in the model is the nearest to the cause.
+    nearest = f"Nearest to the output it is that of {bad[-1]} ({len(bad)} parameters in all). " if bad else ""
+    return f"{nearest}Look for a root or a division at 0 in the loss or in a layer, or try a smaller learning rate."
 
 
 def first_bad_layer(model: nn.Module, image: Tensor, mask: Tensor) -> str:
-    """The name of the first layer, in the order of the forward pass, whose output is not finite; empty if all are."""
+    """The name of the first layer, in the order of the forward pass, whose output is not finite; empty if all are.
+
+    Args:
+        image: float (B, 3, H, W); mask: (B, 1, H, W): the batch to look with.
+    """
     bad: list[str] = []
 
     def watch(name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
             tensors = output if isinstance(output, tuple | list) else [output]
-            if not bad and any(isinstance(t, Tensor) and t.is_floating_point() and not bool(t.isfinite().all()) for t in tensors):
-                bad.append(f"{name} ({type(module).__name__})")
+            finite = all(bool(t.isfinite().all()) for t in tensors if isinstance(t, Tensor) and t.is_floating_point())
+            if not finite and not bad:
+                bad.append(f"{name} ({type(module).__name__})" if name else f"the output of the {type(module).__name__}")
 
         return hook
 
-    hooks = [module.register_forward_hook(watch(name)) for name, module in model.named_modules() if name and not list(module.children())]
+    # Layers first, then what is built of them: a hook fires when its module ends, so inner ones speak before outer ones.
+    hooks = [module.register_forward_hook(watch(name)) for name, module in model.named_modules()]
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}  # batch norm counts this pass too, and should not
     try:
         with torch.no_grad():
             model(image * mask, mask)
     finally:
         for hook in hooks:
             hook.remove()
+        with torch.no_grad():
+            for name, buffer in model.named_buffers():
+                buffer.copy_(buffers[name])
     return bad[0] if bad else ""
-
-
-def _where(run: Run) -> str:
-    return f"step {run.step + 1} (epoch {run.epoch + 1}, batch {run.position + 1} of {run.steps_per_epoch})"
-
-
-def explain_loss(run: Run, values: dict[str, float], image: Tensor, mask: Tensor) -> str:
-    """The message for a loss that is not finite."""
-    terms = [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value) and (name != "loss" or len(values) == 1)]
-    weights = [name for name, p in run.model.named_parameters() if not bool(p.isfinite().all())]
-    with run.autocast():
-        layer = first_bad_layer(run.model, image, mask)
-    if not bool(image.isfinite().all()):
-        cause = "The images of this batch hold NaN or infinity: look at the data."
-    elif weights:
-        cause = f"The weights of {weights[0]} are not finite any more: start again with a smaller learning rate."
-    elif layer:
-        cause = f"The first layer whose output is not finite is {layer}: try a smaller learning rate, clip=, or precision='fp32'."
-    else:
-        cause = "Every layer's output is finite, so the loss itself makes it: look for a division by zero, a log or a root of 0."
-    return f"training stopped at {_where(run)}: {', '.join(terms)}. {cause} The weights are those before this step."
-
-
-def explain_gradient(run: Run, values: dict[str, float]) -> str:
-    """The message for a gradient that is not finite although the loss is."""
-    # Gradients flow from the output to the input: the last bad parameter is the one nearest to the cause.
-    bad = [name for name, p in run.model.named_parameters() if p.grad is not None and not bool(p.grad.isfinite().all())]
-    return (
-        f"training stopped at {_where(run)}: the loss is {values['loss']:.4g}, but its gradient is not finite; nearest to the output it is "
-        f"that of {bad[-1] if bad else 'no single parameter'} ({len(bad)} parameters in all). Look for a root or a division at 0 in the "
-        "loss or the layer, or try a smaller learning rate. The weights are those before this step."
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import statistics
 import time
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from inpaintlib import masks as mask_families
 from inpaintlib import metrics
 from inpaintlib.train.history import History
 from inpaintlib.train.precision import autocast, choose
 
-__all__ = ["hardware", "make_card", "measure", "table_text"]
+__all__ = ["benchmark_masks", "hardware", "make_card", "measure", "table_text"]
 
 Table = dict[str, dict[str, float]]
 
@@ -27,44 +29,48 @@ def measure(model: nn.Module, images: Any, masks: torch.Tensor, *, precision: st
     Args:
         model: called as ``model(image, mask)``; measured in eval mode, where it is.
         images: an ImageSet of N images.
-        masks: (N, 1, H, W), one for each image, 1 = known.
+        masks: (N, 1, H, W), one for each image, 1 = known, each with a hole.
         precision: "auto", "bf16" or "fp32".
         batch_size: images at a time.
 
     Returns:
-        ``{"raw, image": {"PSNR dB": ..., "MAE": ..., "SSIM": ...}, ...}``. An image without a hole counts for the image only.
+        ``{"raw, image": {"PSNR dB": ..., "MAE": ..., "SSIM": ...}, "raw, hole": ..., "composited, image": ..., ...}``; no SSIM
+        for images below its window of 11 pixels.
     """
     place = next(model.parameters()).device
     training = model.training
     model.eval()
     sums: Table = {}
-    counts: dict[str, int] = {}
     for start in range(0, len(images), batch_size):
         target = images.float(slice(start, start + batch_size)).to(place)
         mask = masks[start : start + batch_size].to(target)
         with autocast(choose(precision, place), place):
             raw = model(target * mask, mask)
         raw = raw.float().clamp(0, 1)
-        holed = (mask == 0).flatten(1).any(1)
         for kind, picture in (("raw", raw), ("composited", torch.where(mask > 0, target, raw))):
-            _add(sums, counts, f"{kind}, image", picture, target, mask, "all")
-            if bool(holed.any()):
-                _add(sums, counts, f"{kind}, hole", picture[holed], target[holed], mask[holed], "hole")
+            for place_name, region in (("image", "all"), ("hole", "hole")):
+                _add(sums.setdefault(f"{kind}, {place_name}", {}), picture, target, {"mask": mask, "region": region})
     model.train(training)
-    return {row: {name: total / counts[row] for name, total in values.items()} for row, values in sorted(sums.items(), reverse=True)}
+    return {row: {name: total / len(images) for name, total in values.items()} for row, values in sums.items()}
 
 
-def _add(sums: Table, counts: dict[str, int], row: str, picture: Any, target: Any, mask: Any, region: Any) -> None:
-    where = {"mask": mask, "region": region}
+def _add(into: dict[str, float], picture: Any, target: Any, where: Any) -> None:
     values = {
         "PSNR dB": metrics.psnr(picture, target, data_range=1.0, **where),
         "MAE": metrics.mae(picture, target, **where),
-        "SSIM": metrics.ssim(picture, target, data_range=1.0, **where),
     }
-    into = sums.setdefault(row, {})
+    if min(target.shape[-2:]) >= 11:  # SSIM's window
+        values["SSIM"] = metrics.ssim(picture, target, data_range=1.0, **where)
     for name, value in values.items():
-        into[name] = into.get(name, 0.0) + float(value.double().sum())
-    counts[row] = counts.get(row, 0) + len(target)
+        into[name] = into.get(name, 0.0) + float(value.cpu().double().sum())
+
+
+def benchmark_masks(family: str, count: int, size: Any) -> tuple[torch.Tensor, str]:
+    """The frozen masks of a family, (count, 1, H, W), and the words that identify them. Where there are too few they start anew."""
+    most = 10_000
+    frozen = mask_families.benchmark(family, count=min(count, most), size=size)
+    words = f"the benchmark's first {len(frozen):,} of {family}, SHA-256 {mask_families.sha256(frozen)[:16]}"
+    return frozen[torch.arange(count) % len(frozen)], words
 
 
 def table_text(table: Table) -> str:
@@ -80,8 +86,8 @@ def hardware(device: torch.device) -> str:
     if device.type == "cuda":
         return f"one GPU, {torch.cuda.get_device_name(device)}"
     cores = os.cpu_count() or 1
-    what = f"{cores} CPU core{'s' if cores > 1 else ''} ({platform.machine()}), {torch.get_num_threads()} threads"
-    return what if device.type == "cpu" else f"{device.type} on a machine with {what}"
+    what = f"{min(torch.get_num_threads(), cores)} of {cores} CPU cores ({platform.machine()})"
+    return what if device.type == "cpu" else f"{device.type}, on a machine with {cores} CPU cores ({platform.machine()})"
 
 
 def make_card(
@@ -101,7 +107,7 @@ def make_card(
 ) -> dict[str, Any]:
     """Everything that one has to know about shipped weights, as plain values."""
     steps, seconds = history.rows[-1]["step"], history.rows[-1]["seconds"]
-    rates = history["images_per_second"][1]
+    rates = history["images_per_second"][1]  # the median, so that a busy minute of the machine does not count
     return {
         "about": about,
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -113,7 +119,7 @@ def make_card(
         "epochs": round(history.rows[-1]["epoch"], 2),
         "images seen": steps * min(settings["batch_size"], len(images)),
         "seconds": round(seconds, 1),
-        "images a second": round(rates[-1], 1),
+        "images a second": round(statistics.median(rates)),
         "hardware": hardware(device),
         **settings,
         "torch": torch.__version__,

@@ -5,28 +5,35 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from inpaintlib.losses import Loss
 from inpaintlib.train.average import WeightAverage
+from inpaintlib.train.diagnose import Diverged, explain
 from inpaintlib.train.history import History
 from inpaintlib.train.precision import autocast
 from inpaintlib.train.schedules import Schedule
 
+if TYPE_CHECKING:
+    from inpaintlib.train.callbacks import Callback
+
 __all__ = ["Run"]
+
+# Reading a number back from a GPU makes the processor wait for it, so there the losses are looked at every so many steps only.
+_LOOK_EVERY = 16
 
 
 @dataclass
 class Run:
-    """The state of a run. Callbacks read it, and may set ``stop`` to end it after the current step.
+    """The state of a run. Callbacks read it, and call :meth:`end` to end it after the current step.
 
     ``step`` counts finished steps, ``epoch`` finished epochs, ``position`` the finished steps of the current epoch.
     ``seconds`` is the time of the whole run, earlier parts of a resumed one included; ``train_seconds`` that of its training steps alone.
@@ -52,9 +59,10 @@ class Run:
     seed: int
     log_every: int
     out: Path | None
-    stop: threading.Event
-    settings: dict[str, Any]
-    callbacks: list[Any]
+    stop: threading.Event  # set it from another thread
+    callbacks: list[Callback]
+    must_match: dict[str, Any]  # settings without which a resumed run cannot go on
+    should_match: dict[str, Any]  # settings that may be changed on the way, but hardly by accident
     history: History = field(default_factory=History)
 
     step: int = 0
@@ -62,9 +70,9 @@ class Run:
     position: int = 0
     seconds: float = 0.0
     train_seconds: float = 0.0
-    reason: str = ""
-    terms: dict[str, float] = field(default_factory=dict)  # the losses of the last step
-    sums: dict[str, float] = field(default_factory=dict)  # since the last row of the history
+    reason: str = ""  # why the run ended
+    terms: dict[str, float] = field(default_factory=dict)  # the losses of the last step that was looked at
+    sums: dict[str, float] = field(default_factory=dict)  # the losses since the last row of the history
     counted: int = 0
 
     def __post_init__(self) -> None:
@@ -73,6 +81,8 @@ class Run:
         self.mask_rng = torch.Generator().manual_seed(self.seed + 1)
         self.epoch_rng = self.image_rng.get_state()
         self._clock = time.perf_counter()
+        self._rate_from = (0, 0.0)
+        self._pending: list[tuple[int, float, list[str], Tensor]] = []
 
     # -- where the run stands
 
@@ -91,13 +101,18 @@ class Run:
     @property
     def done(self) -> bool:
         """Whether the loop should end, with ``reason`` saying why."""
-        if self.stop.is_set():
-            self.reason = self.reason or "stopped from outside"
-        elif self.total_steps is not None and self.step >= self.total_steps:
-            self.reason = "all epochs done"
-        elif self.budget_seconds is not None and self.seconds >= self.budget_seconds:
-            self.reason = "time is up"
+        if not self.reason:
+            if self.stop.is_set():
+                self.reason = "stopped"
+            elif self.total_steps is not None and self.step >= self.total_steps:
+                self.reason = "all epochs done"
+            elif self.budget_seconds is not None and self.seconds >= self.budget_seconds:
+                self.reason = "time is up"
         return bool(self.reason)
+
+    def end(self, reason: str) -> None:
+        """End the run after this step; the reason is shown, and kept in the history."""
+        self.reason = self.reason or reason
 
     @property
     def images_per_second(self) -> float:
@@ -106,13 +121,8 @@ class Run:
 
     @property
     def seconds_left(self) -> float:
-        """A guess at the rest of the run, in seconds."""
-        return self.seconds * (1 / self.fraction - 1) if self.fraction > 0 else math.inf
-
-    def end(self, reason: str) -> None:
-        """For callbacks: end the run after this step."""
-        self.reason = self.reason or reason
-        self.stop.set()
+        """A guess at the rest of the run, in seconds; infinite at the very start."""
+        return self.seconds * (1 / self.fraction - 1) if self.seconds and self.fraction else math.inf
 
     def tick(self) -> float:
         """Move the clock on; returns the seconds since the last tick."""
@@ -126,11 +136,11 @@ class Run:
     def rest_of_epoch(self) -> Iterator[Tensor]:
         """The batches (B, 3, H, W) of this epoch that are still to come.
 
-        The order is drawn anew from the state that the generator had at the epoch's start, and what was seen is skipped: so a run that was
-        killed in the middle of an epoch goes on with the very batch that would have come next.
+        The order is drawn anew from the state that the generator had at the epoch's start, and what was seen is skipped: so a run that
+        was killed in the middle of an epoch goes on with the very batch that would have come next.
         """
         self.image_rng.set_state(self.epoch_rng)
-        whole = len(self.images) >= self.batch_size  # leave out the incomplete last batch, unless it is the only one
+        whole = len(self.images) >= self.batch_size  # an incomplete last batch is left out, unless it is the only one
         batches = self.images.batches(
             self.batch_size, generator=self.image_rng, flip=self.flip, shuffle=True, device=self.device, drop_last=whole
         )
@@ -142,19 +152,20 @@ class Run:
         self.epoch_rng = self.image_rng.get_state()
 
     def draw_masks(self, image: Tensor) -> Tensor:
-        """A fresh mask (B, 1, H, W) for each image of the batch, float, 1 = known."""
+        """A fresh mask for each image of the batch, float (B, 1, H, W), 1 = known."""
         height, width = image.shape[-2:]
         size = height if height == width else (height, width)
         drawn = self.masks(image.shape[0], size, generator=self.mask_rng)
         return drawn.to(self.device, non_blocking=True).to(image.dtype)
 
-    def autocast(self) -> Any:
+    def autocast(self) -> AbstractContextManager:
         """The context of the forward pass."""
         return autocast(self.precision, self.device)
 
     @contextmanager
     def evaluating(self) -> Iterator[nn.Module]:
         """The model as it would be shipped: averaged weights, eval mode, no gradients; everything is put back afterwards."""
+        self.flush()
         training = self.model.training
         swapped = self.average.swapped(self.model) if self.average else nullcontext()
         with swapped, torch.no_grad():
@@ -164,25 +175,65 @@ class Run:
             finally:
                 self.model.train(training)
 
-    # -- the history
+    # -- the losses, and the history
 
-    def record(self, **values: float) -> None:
-        """Add a row to the history."""
-        self.history.rows.append({"step": self.step, "epoch": round(self.epochs, 4), "seconds": round(self.seconds, 2), **values})
+    def note(self, terms: dict[str, Tensor], norm: Tensor, image: Tensor, mask: Tensor) -> None:
+        """Take note of the losses and the length of the gradient of the step that is about to be taken.
 
-    def count(self, terms: dict[str, float]) -> None:
-        """Take note of the losses of one step; every ``log_every`` steps their means become a row."""
+        Raises:
+            Diverged: one of them is NaN or infinite.
+        """
+        values = torch.stack([value.detach().float() for value in (*terms.values(), norm)])
+        self._pending.append((self.step + 1, (self.position + 1) / self.steps_per_epoch + self.epoch, list(terms), values))
+        if self.device.type == "cpu" or len(self._pending) >= _LOOK_EVERY:
+            self.flush(image, mask)
+
+    def flush(self, image: Tensor | None = None, mask: Tensor | None = None) -> None:
+        """Look at the losses that are still on the device."""
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        for (step, epochs, names, _), values in zip(pending, torch.stack([p[3] for p in pending]).tolist(), strict=True):
+            *losses, norm = values
+            terms = dict(zip(names, losses, strict=True))
+            if not all(math.isfinite(value) for value in values):
+                raise Diverged(explain(self, step, epochs, terms, norm, image, mask))
+            self._count(step, epochs, terms)
+
+    def _count(self, step: int, epochs: float, terms: dict[str, float]) -> None:
         self.terms = terms
         for name, value in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.counted += 1
         if self.counted >= self.log_every:
-            self.write_means()
+            self._write_means(step, epochs)
 
-    def write_means(self) -> None:
-        """Turn what was counted since the last row into a row."""
-        if not self.counted:
-            return
+    def _write_means(self, step: int, epochs: float) -> None:
         means = {name: total / self.counted for name, total in self.sums.items()}
-        self.record(**means, lr=self.optimizer.param_groups[0]["lr"], images_per_second=round(self.images_per_second, 1))
+        row = {**means, "lr": self.optimizer.param_groups[0]["lr"], "images_per_second": self._rate()}
+        self.record(row, step, epochs)
         self.sums, self.counted = {}, 0
+
+    def close_rows(self) -> None:
+        """At the end: what was counted since the last row becomes a row too."""
+        self.flush()
+        if self.counted:
+            self._write_means(self.step, self.epochs)
+
+    def record(self, values: Mapping[str, float], step: int | None = None, epochs: float | None = None) -> None:
+        """Add a row to the history, at the current step unless another is given."""
+        step = self.step if step is None else step
+        epochs = self.epochs if epochs is None else epochs
+        self.history.rows.append({"step": step, "epoch": round(epochs, 4), "seconds": round(self.seconds, 2), **values})
+
+    def _rate(self) -> float:
+        """Images a second since the last row."""
+        step, seconds = self._rate_from
+        self._rate_from = self.step, self.train_seconds
+        passed = self.train_seconds - seconds
+        return round((self.step - step) * self.batch_size / passed, 1) if passed > 0 and self.step > step else 0.0
+
+    def start_clock(self) -> None:
+        """Time runs from here: nothing that was done before counts."""
+        self._clock = time.perf_counter()
+        self._rate_from = self.step, self.train_seconds

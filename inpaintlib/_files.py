@@ -1,0 +1,63 @@
+"""Files that are either there, whole, or not there: what weights and checkpoints are written and opened with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+__all__ = ["DamagedError", "read_safetensors", "write_atomically"]
+
+
+class DamagedError(ValueError):
+    """A file that is not what its name says; the message says what it is instead."""
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that at any moment, a kill or a power cut included, either the old or the new content is there, whole.
+
+    Raises:
+        OSError: no space, no permission; the old file is untouched and nothing is left behind.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(partial, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # the content first, then the name: the rename must not overtake the data
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file, and the words in its header.
+
+    Raises:
+        DamagedError: a pickle, which is never opened, or a file that is cut off or something else altogether.
+        OSError: it cannot be read at all.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    with open(path, "rb") as file:
+        head = file.read(2)
+    if head[:1] == b"\x80" or head == b"PK":  # the first bytes of a bare pickle, and of torch.save's zip
+        raise DamagedError(
+            "is a pickle (what torch.save writes). Opening one can run code that somebody hid in it, so it is not opened. "
+            "Where you trust its origin, turn it into safetensors with safetensors.torch.save_file"
+        )
+    opened: Any
+    try:
+        with safe_open(path, framework="pt") as opened:
+            return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata() or {}  # noqa: SIM118 (it is no dict)
+    except (SafetensorError, ValueError) as error:
+        raise DamagedError(f"is cut off or damaged ({path.stat().st_size:,} bytes; {error})") from None

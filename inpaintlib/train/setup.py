@@ -1,0 +1,187 @@
+"""What happens before the first step and after the last: settings checked, the run put together, the caller's things given back."""
+
+from __future__ import annotations
+
+import math
+import re
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from inpaintlib._check import as_pair, describe
+from inpaintlib.train.callbacks import Callback, Checkpoint, JsonLog, Progress
+from inpaintlib.train.run import Run
+
+__all__ = [
+    "MakeOptimizer",
+    "check_inputs",
+    "check_settings",
+    "finishing",
+    "identity",
+    "in_words",
+    "interruptible",
+    "look_at_first_batch",
+    "make_optimizer",
+    "memory_format",
+    "seeded",
+    "translated",
+    "with_standard",
+]
+
+MakeOptimizer = Callable[[list[nn.Parameter], float], torch.optim.Optimizer]
+
+
+def memory_format(channels_last: bool | None, place: torch.device) -> torch.memory_format:
+    """The order of values in memory: pixel by pixel is what GPUs convolve fastest; on a CPU it slows partial convolutions by a third."""
+    channels_last = place.type == "cuda" if channels_last is None else channels_last
+    return torch.channels_last if channels_last else torch.preserve_format
+
+
+def check_inputs(images: Any, masks: Any, loss: Any) -> None:
+    """Raise unless these are what ``fit`` takes, with what was probably meant."""
+    if not hasattr(images, "batches"):
+        raise TypeError(f"images is {describe(images)}; expected an ImageSet, as data.load_images returns it.")
+    if len(images) == 0:
+        raise ValueError("the set of images is empty; expected at least one image to train on.")
+    if not callable(masks):
+        raise TypeError(f"masks is {describe(masks)}; expected a family such as masks.lines, or masks.bank(...), to draw fresh ones from.")
+    if not callable(loss):
+        raise TypeError(f"loss is {describe(loss)}; expected a function (prediction, target, mask) -> scalar, such as losses.hole_l1.")
+
+
+def check_settings(*, epochs: float | None, minutes: float | None, **others: float | None) -> None:
+    """Raise unless the numbers are positive and the run has an end."""
+    for name, value in {"epochs": epochs, "minutes": minutes, **others}.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise ValueError(f"{name} is {value!r}; expected a number above 0.")
+        if name in ("batch_size", "log_every") and not isinstance(value, int):
+            raise ValueError(f"{name} is {value!r}; expected a whole number.")
+    if epochs is None and minutes is None:
+        raise ValueError("neither epochs nor minutes is given; expected one of them, such as epochs=10 or minutes=5.")
+
+
+def identity(images: Any) -> str:
+    """What tells these images from others: their checksum, or at least their number."""
+    return getattr(images, "sha256", "")[:16] or f"{len(images)} images"
+
+
+def in_words(thing: Any) -> Any:
+    """How a setting is noted down: words and numbers as they are, functions by their name."""
+    if isinstance(thing, str):
+        return thing
+    name = getattr(thing, "__name__", None) or repr(thing)
+    return re.sub(r" at 0x[0-9a-f]+", "", name)  # where it lies in memory says nothing
+
+
+def with_standard(given: Sequence[Callback], has_folder: bool, progress: bool, seconds: float) -> list[Callback]:
+    """The callbacks of a run: the caller's, then log, progress line and checkpoint, which so see what those did."""
+    callbacks = [callback for callback in given if not isinstance(callback, Checkpoint)]
+    checkpoints: list[Callback] = [callback for callback in given if isinstance(callback, Checkpoint)]
+    if has_folder:
+        callbacks.append(JsonLog())
+        checkpoints = checkpoints or [Checkpoint(seconds=seconds)]
+    elif checkpoints:
+        raise ValueError("a Checkpoint was passed, but no folder for it; expected out=, such as out='runs/first'.")
+    if progress and not any(isinstance(callback, Progress) for callback in given):
+        callbacks.append(Progress())
+    return callbacks + checkpoints
+
+
+def make_optimizer(optimizer: str | MakeOptimizer, model: nn.Module, lr: float, place: torch.device) -> torch.optim.Optimizer:
+    """An optimizer for what can be trained in the model, from its name or from the caller's function."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise ValueError("the model has no parameter that could be trained; expected at least one with requires_grad=True.")
+    if callable(optimizer):
+        return optimizer(parameters, lr)
+    fused = place.type in ("cpu", "cuda")  # one kernel for all parameters
+    if optimizer == "adam":
+        return torch.optim.Adam(parameters, lr, fused=fused)
+    if optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr, weight_decay=1e-2, fused=fused)
+    if optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr, momentum=0.9, nesterov=True, fused=fused)
+    raise ValueError(f"optimizer is {optimizer!r}; expected adam, adamw, sgd, or a function (parameters, lr) -> optimizer.")
+
+
+def look_at_first_batch(image: Tensor, mask: Tensor) -> None:
+    """Once at the start of a run: are these images and masks, and is the polarity plausible?"""
+    as_pair(image, mask)
+    known = float(mask.mean())
+    if known < 0.5:
+        warnings.warn(
+            f"the masks leave {known:.0%} of the pixels known. Here 1 means known and 0 means hole: "
+            "if yours are the other way round, train with 1 - mask.",
+            stacklevel=5,
+        )
+
+
+def translated(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+    """The model through torch.compile; where that does not work here (it wants a C++ compiler), a warning, and the model as it is."""
+    compiled: Any = torch.compile(model)
+    chosen: list[Any] = []
+
+    def forward(image: Tensor, mask: Tensor) -> Tensor:
+        if chosen:
+            return chosen[0](image, mask)
+        try:
+            prediction = compiled(image, mask)
+            chosen.append(compiled)
+        except Exception as error:  # whatever a compiler may stumble over
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            warnings.warn(f"torch.compile does not work here ({reason}); training goes on without it.", stacklevel=2)
+            prediction = model(image, mask)
+            chosen.append(model)
+        return prediction
+
+    return forward
+
+
+@contextmanager
+def seeded(run: Run) -> Iterator[None]:
+    """torch's own stream of chance (dropout draws from it) starts at the seed, and is given back to the caller as it was."""
+    with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):
+        torch.manual_seed(run.seed)
+        yield
+
+
+@contextmanager
+def interruptible(run: Run) -> Iterator[None]:
+    """Ctrl-C ends the run after the current step, so that what is saved is whole; a second one ends it at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears Ctrl-C
+        return
+
+    def on_interrupt(number: int, frame: Any) -> None:
+        if run.reason:
+            raise KeyboardInterrupt("stopped at once; what was saved before stays")
+        run.end("interrupted")
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if run.reason == "interrupted":
+        saved = f"saved in {run.out}" if run.out is not None else "not saved, since no folder was given (out=)"
+        raise KeyboardInterrupt(f"stopped after step {run.step}; {saved}")
+
+
+@contextmanager
+def finishing(run: Run) -> Iterator[None]:
+    """Leave the model as it would be shipped, however the run ended: averaged weights, eval mode."""
+    try:
+        yield
+    finally:
+        if run.average and run.step:
+            run.average.swap(run.model)
+        run.model.eval()
+        run.history.stopped_by = run.reason
