@@ -1,4 +1,4 @@
-"""Every model against the table of its source: shapes row by row, parameters in total, and the promises of the registry."""
+"""The promises that every model of the registry keeps, and the tables of S0, S1 and S4; the other tables: test_models_sources.py."""
 
 from __future__ import annotations
 
@@ -51,21 +51,44 @@ def test_depth_is_the_number_of_resolutions(depth):
     assert {row.shape[1] for row in table.rows} == {32 // 2**level for level in range(depth)}
 
 
+SMALL = {  # options of a twin that runs in milliseconds on 32 x 32
+    "coarse_to_fine": {"size": 32, "width": 8},
+    "context_encoder": {"size": 32, "width": 8, "latent": 32},
+    "gated_unet": {"size": 32, "width": 8},
+    "partial_unet": {"width": 8},
+    "partial_unet_512": {"size": 32, "width": 8},
+    "partial_unet_s1": {"width": 8},
+    "vanilla_unet": {"width": 8},
+}
+CENTRAL = {"context_encoder"}  # one size of image, and holes in its middle half only
+
+
 def small(name):
-    return models.create(name, width=8)
+    return models.create(name, **SMALL.get(name, {"width": 8}))
+
+
+def damage(name, count, seed=1):
+    """Images and masks that the model accepts: about 30 % of the pixels are holes, where it allows them."""
+    g = torch.Generator().manual_seed(seed)
+    height, width = (32, 32) if name in CENTRAL else (32, 48)
+    image = torch.rand(count, 3, height, width, generator=g)
+    mask = (torch.rand(count, 1, height, width, generator=g) < 0.7).to(torch.uint8)
+    if name in CENTRAL:
+        middle = torch.zeros_like(mask)
+        middle[..., 8:24, 8:24] = 1
+        mask |= 1 - middle
+    return image, mask
 
 
 @pytest.mark.parametrize("name", models.names())
 class TestEveryModel:
     def test_raw_prediction_has_shape_and_range(self, name):
-        image = torch.rand(2, 3, 32, 48)
-        y = small(name)(image, torch.ones(2, 1, 32, 48))
-        assert y.shape == image.shape and 0 <= y.min() and y.max() <= 1
+        image, mask = damage(name, 2)
+        y = small(name)(image, mask.float())
+        assert y.shape == image.shape and y.min() >= 0 and y.max() <= 1
 
     def test_inpaint_keeps_what_is_known_and_ignores_what_is_not(self, name):
-        model, g = small(name), torch.Generator().manual_seed(1)
-        image = torch.rand(3, 3, 32, 32, generator=g)
-        mask = (torch.rand(3, 1, 32, 32, generator=g) < 0.7).to(torch.uint8)
+        model, (image, mask) = small(name), damage(name, 3)
         filled = model.inpaint(image, mask)
         known = mask.bool().expand_as(image)
         assert torch.equal(filled[known], image[known]) and not filled.requires_grad
@@ -73,15 +96,37 @@ class TestEveryModel:
             assert torch.equal(model.inpaint(torch.where(known, image, torch.tensor(junk)), mask), filled)
 
     def test_a_batch_of_one_equals_the_same_image_in_a_batch(self, name):
-        model, image = small(name).eval(), torch.rand(4, 3, 32, 32)
-        mask = (torch.rand(4, 1, 32, 32) < 0.7).float()
+        model, (image, mask) = small(name).eval(), damage(name, 4)
         together = model.inpaint(image, mask)
         torch.testing.assert_close(torch.cat([model.inpaint(i[None], m[None]) for i, m in zip(image, mask, strict=True)]), together)
 
     def test_extreme_masks(self, name):
         model, image = small(name), torch.rand(1, 3, 32, 32)
         assert torch.equal(model.inpaint(image, torch.ones(1, 1, 32, 32)), image)
-        assert model.inpaint(image, torch.zeros(1, 1, 32, 32)).isfinite().all()
+        if name in CENTRAL:
+            with pytest.raises(ValueError, match="holes outside the middle"):
+                model.inpaint(image, torch.zeros(1, 1, 32, 32))
+        else:
+            assert model.inpaint(image, torch.zeros(1, 1, 32, 32)).isfinite().all()
+
+    def test_every_parameter_learns(self, name):
+        model, (image, mask) = small(name).train(), damage(name, 2)
+        (model(image, mask.float()) - 0.25).square().mean().backward()
+        missing = [key for key, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
+        assert not missing
+        assert sum(float(p.grad.abs().sum()) > 0 for p in model.parameters()) > 0.7 * len(list(model.parameters()))
+
+    def test_training_formats_give_the_same(self, name):
+        """fit runs channels_last and, where it is faster, under bf16 autocast."""
+        model, (image, mask) = small(name).eval(), damage(name, 2)
+        mask = mask.float()
+        with torch.no_grad():
+            expected = model(image, mask)
+            model.to(memory_format=torch.channels_last)
+            torch.testing.assert_close(model(image.to(memory_format=torch.channels_last), mask), expected, rtol=1e-4, atol=1e-5)
+            with torch.autocast("cpu", torch.bfloat16):
+                low = model(image, mask)
+        assert (low.float() - expected).abs().max() < 0.1
 
     def test_inpaint_leaves_the_training_mode_alone(self, name):
         model = small(name).train()
@@ -98,7 +143,7 @@ class TestEveryModel:
     @pytest.mark.parametrize(
         ("image", "mask", "error", "says"),
         [
-            (torch.rand(1, 3, 33, 32), torch.ones(1, 1, 33, 32), ValueError, "multiples of"),
+            (torch.rand(1, 3, 33, 32), torch.ones(1, 1, 33, 32), ValueError, "multiples of|exactly"),
             (torch.rand(3, 32, 32), torch.ones(1, 1, 32, 32), ValueError, "four dimensions"),
             (torch.rand(1, 32, 32, 3), torch.ones(1, 1, 32, 32), ValueError, "permute"),
             (torch.rand(1, 3, 32, 32) * 255, torch.ones(1, 1, 32, 32), ValueError, "255"),
@@ -116,9 +161,12 @@ class TestEveryModel:
 
 
 def test_unknown_names_and_options_are_refused():
-    with pytest.raises(ValueError, match="partial_unet, vanilla_unet|expected one of"):
+    with pytest.raises(ValueError, match="expected one of coarse_to_fine, context_encoder"):
         models.create("unet")
     with pytest.raises(ValueError, match="does not take"):
         models.create("vanilla_unet", depht=3)
     with pytest.raises(ValueError, match="2 to 5"):
         models.create("vanilla_unet", depth=6)
+    for name in ("partial_unet_512", "context_encoder"):
+        with pytest.raises(ValueError, match="power of 2"):
+            models.create(name, size=48)

@@ -9,18 +9,32 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inpaintlib.models.base import Inpainter, composite
 from inpaintlib.models.summary import Summary, summary
 
-__all__ = ["Inpainter", "Summary", "composite", "create", "names", "summary"]
+if TYPE_CHECKING:
+    from inpaintlib.models.critics import Critic
+
+M = TypeVar("M")
+
+__all__ = ["Inpainter", "Summary", "composite", "create", "critic", "critic_names", "names", "summary"]
 
 # name -> module and class; a family is imported when one of its models is made
 _REGISTRY = {
+    "coarse_to_fine": ("coarse_to_fine", "CoarseToFine"),
+    "context_encoder": ("context_encoder", "ContextEncoder"),
+    "gated_unet": ("gated_unet", "GatedUNet"),
     "partial_unet": ("partial_unet", "PartialUNet"),
+    "partial_unet_512": ("partial_unet_512", "PartialUNet512"),
+    "partial_unet_s1": ("partial_unet_s1", "PartialUNetS1"),
     "vanilla_unet": ("vanilla_unet", "VanillaUNet"),
 }
+
+# the critics are no inpainters: they have a registry of their own
+_CRITICS = {"context": "ContextCritic", "global": "GlobalCritic", "local": "LocalCritic", "sn_patch": "SNPatchCritic"}
 
 
 def names() -> list[str]:
@@ -58,8 +72,30 @@ def create(name: str, pretrained: bool = False, **options: Any) -> Inpainter:
     return model.eval()
 
 
-def _make(make: type[Inpainter], name: str, options: dict[str, Any]) -> Inpainter:
+def critic_names() -> list[str]:
+    """The names that :func:`critic` knows."""
+    return sorted(_CRITICS)
+
+
+def critic(name: str, **options: Any) -> Critic:
+    """Make a critic, the other half of adversarial training: ``critic(image, mask)`` -> scores, higher = more real.
+
+    Args:
+        name: one of :func:`critic_names`.
+        options: what the class takes, ``size=`` and ``width=``; see its docstring.
+
+    Raises:
+        ValueError: unknown name or option.
+    """
+    if name not in _CRITICS:
+        raise ValueError(f"there is no critic {name!r}; expected one of {', '.join(critic_names())}.")
+    from inpaintlib.models import critics
+
+    return _make(getattr(critics, _CRITICS[name]), name, options)
+
+
+def _make(make: Callable[..., M], name: str, options: dict[str, Any]) -> M:
     try:
         return make(**options)
     except TypeError as error:
-        raise ValueError(f"{name} does not take {options}: {error}. See help(inpaintlib.models.create({name!r})).") from None
+        raise ValueError(f"{name} does not take {options}: {error}.") from None
