@@ -1,0 +1,136 @@
+"""Reconstruction: how far is the prediction from the one undamaged image that there is?
+
+The norms divide by the number of values they sum over, so that 0.05 reads "off by 5 % of the range". Liu et al. divide by the number of
+values of the whole image instead, which makes large holes weigh more: that is ``over="image"``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from inpaintlib._ssim import WINDOW, similarity
+from inpaintlib.losses._common import checked
+
+__all__ = ["border_weighted", "hole_l1", "hole_mse", "l1", "mse", "ssim_loss", "valid_l1", "valid_mse"]
+
+Over = Literal["region", "image"]
+
+
+def hole_l1(prediction: Tensor, target: Tensor, mask: Tensor, *, over: Over = "region") -> Tensor:
+    r"""Mean absolute error inside the holes, ||(1 - M) (x_out - x)||_1 / N.
+
+    Args:
+        prediction: float (B, C, H, W), what the network says for every pixel.
+        target: the undamaged image, same shape.
+        mask: (B, 1, H, W), 1 = known, 0 = hole.
+        over: N counts the values in the ``"region"`` (of the whole batch) or in the ``"image"`` (as Liu et al. do).
+
+    Returns:
+        A scalar in [0, 1]; 0 where there is no hole.
+
+    Source: G. Liu et al., Image inpainting for irregular holes using partial convolutions, ECCV 2018, section 3.3.
+
+    >>> import torch
+    >>> mask = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+    >>> hole_l1(torch.full((1, 3, 2, 2), 0.75), torch.full((1, 3, 2, 2), 0.25), mask)
+    tensor(0.5000)
+    >>> hole_l1(torch.full((1, 3, 2, 2), 0.75), torch.full((1, 3, 2, 2), 0.25), mask, over="image")
+    tensor(0.1250)
+    """
+    mask = checked(prediction, target, mask)
+    return _region_mean((prediction - target).abs(), 1 - mask, over)
+
+
+def valid_l1(prediction: Tensor, target: Tensor, mask: Tensor, *, over: Over = "region") -> Tensor:
+    r"""Mean absolute error on the known pixels, ||M (x_out - x)||_1 / N; arguments as in :func:`hole_l1`.
+
+    It teaches the network to copy what it was given; without it the raw prediction may be anything outside the holes.
+
+    Source: G. Liu et al., ECCV 2018, section 3.3.
+    """
+    mask = checked(prediction, target, mask)
+    return _region_mean((prediction - target).abs(), mask, over)
+
+
+def hole_mse(prediction: Tensor, target: Tensor, mask: Tensor, *, over: Over = "region") -> Tensor:
+    r"""Mean squared error inside the holes, ||(1 - M) (x_out - x)||_2^2 / N; arguments as in :func:`hole_l1`.
+
+    A squared error is smallest at the mean of all answers that fit, which is why it blurs where several fit.
+    """
+    mask = checked(prediction, target, mask)
+    return _region_mean((prediction - target).square(), 1 - mask, over)
+
+
+def valid_mse(prediction: Tensor, target: Tensor, mask: Tensor, *, over: Over = "region") -> Tensor:
+    """Mean squared error on the known pixels; arguments as in :func:`hole_l1`."""
+    mask = checked(prediction, target, mask)
+    return _region_mean((prediction - target).square(), mask, over)
+
+
+def l1(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean absolute error over the whole image, holes and known pixels alike; the mask is not looked at."""
+    checked(prediction, target, mask)
+    return (prediction - target).abs().mean()
+
+
+def mse(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error over the whole image, holes and known pixels alike; the mask is not looked at."""
+    checked(prediction, target, mask)
+    return (prediction - target).square().mean()
+
+
+def border_weighted(prediction: Tensor, target: Tensor, mask: Tensor, *, weight: float = 10.0, width: int = 4) -> Tensor:
+    r"""Mean squared error over the hole and the known band around it, where an error counts tenfold: seams are what the eye finds first.
+
+    For the Context Encoder the hole and its band are exactly the patch: 64 = 56 + 2 * 4. Use ``width=model.overlap`` with its twins.
+
+    Args:
+        prediction: float (B, C, H, W); it must predict the known band too.
+        target: the undamaged image, same shape.
+        mask: (B, 1, H, W), 1 = known, 0 = hole.
+        weight: of the squared errors in the band; inside the hole it is 1.
+        width: of the band in pixels; a diagonal step counts as one.
+
+    Returns:
+        A scalar: the weighted sum over the number of values in hole and band (not over the sum of weights, as in the authors' code).
+
+    Source: D. Pathak et al., Context Encoders, CVPR 2016, section 4, "region".
+
+    >>> import torch
+    >>> mask = torch.ones(1, 1, 3, 3)
+    >>> mask[..., 1, 1] = 0  # one hole pixel, eight around it
+    >>> border_weighted(torch.full((1, 3, 3, 3), 0.5), torch.zeros(1, 3, 3, 3), mask, width=1)  # (1 + 8 * 10) / 9 * 0.25
+    tensor(2.2500)
+    """
+    hole = 1 - checked(prediction, target, mask)
+    near = F.max_pool2d(hole, 2 * width + 1, stride=1, padding=width)  # the hole, grown by the width
+    weights = hole + weight * (near - hole)
+    total = ((prediction - target).square() * weights).sum()
+    return total / (near.sum() * (prediction.numel() / near.numel())).clamp(min=1)
+
+
+def ssim_loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """1 - SSIM over the whole image: structure instead of single pixels; 0 where both are the same, at most 2.
+
+    Arguments as in :func:`hole_l1`, both sides at least 11 pixels; the mask is not looked at. As in :func:`inpaintlib.metrics.ssim` only
+    windows wholly inside the image count, so pair it with an L1 loss that holds the outermost pixels.
+
+    Source: Z. Wang et al., IEEE Trans. Image Processing 13 (2004); as a loss, H. Zhao et al., IEEE Trans. Computational Imaging 3 (2017).
+    """
+    checked(prediction, target, mask)
+    rim = WINDOW // 2
+    return 1 - similarity(prediction, target, 1.0)[..., rim:-rim, rim:-rim].mean()
+
+
+def _region_mean(error: Tensor, region: Tensor, over: Over) -> Tensor:
+    if over not in ("region", "image"):
+        raise ValueError(f'over is {over!r}; expected "region" or "image".')
+    total = (error * region).sum()  # (B, C, H, W) * (B, 1, H, W): the mask serves all channels
+    if over == "image":
+        return total / error.numel()
+    # A clamp at one value, not an epsilon: an empty region gives exactly 0, any other its exact mean.
+    values = region.sum() * (error.numel() / region.numel())
+    return total / values.clamp(min=1)
