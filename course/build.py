@@ -155,8 +155,8 @@ def _run(target: Target, notebook: dict[str, Any], tree: Tree) -> None:
             continue
         fails = "raises-exception" in cell["metadata"].get("tags", [])
         found += [f"    {cell['id']}: {what}" for out in ran["outputs"] for what in stored_outputs.complaints(out, meant_to_fail=fails)]
-        cleaned = (stored_outputs.clean(json.loads(json.dumps(out))) for out in ran["outputs"])
-        cell |= {"execution_count": ran["execution_count"], "outputs": [out for out in cleaned if out]}
+        plain = json.loads(json.dumps(ran["outputs"]))  # nbformat's own kind of dictionary stays out of the file
+        cell |= {"execution_count": ran["execution_count"], "outputs": stored_outputs.clean_all(plain)}
     if found:
         where = f"{tree.shown(target.path)} shows what must not be stored; change {tree.shown(target.source)}"
         raise CourseError("\n".join([f"{where}:", *found]))

@@ -44,7 +44,6 @@ def run(notebook: Any, folder: Path, env: dict[str, str], *, allow_errors: bool 
         allow_errors=allow_errors,
         record_timing=False,
         store_widget_state=False,
-        coalesce_streams=True,
         extra_arguments=["--IPKernelApp.log_level=40"],
     )
     client.execute(env=env)

@@ -15,7 +15,7 @@ from typing import Any
 
 from course import ROOT
 
-__all__ = ["clean", "complaints", "texts"]
+__all__ = ["clean", "clean_all", "complaints", "texts"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _BASE64 = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+")
@@ -28,6 +28,21 @@ _SUSPECTS = {
     "a time stamp": re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d|(?<![\d:])[0-2]\d:[0-5]\d:[0-5]\d(?![\d:])"),
     "an object's address": re.compile(r"\b0x[0-9a-fA-F]{6,}\b"),
 }
+
+
+def clean_all(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All outputs of a cell, cleaned; what was printed in several pieces is one piece, as it is on the next machine."""
+    cleaned: list[dict[str, Any]] = []
+    for output in outputs:
+        last = cleaned[-1] if cleaned else {}
+        if output["output_type"] == "stream" == last.get("output_type") and output["name"] == last["name"]:
+            last["text"] = _lines(_joined(last["text"]) + _joined(output["text"]))
+        elif kept := clean(output):
+            cleaned.append(kept)
+    for output in cleaned:
+        if output["output_type"] == "stream":  # a line that was written over, as progress bars do, keeps its last form
+            output["text"] = [line.rstrip("\r\n").rpartition("\r")[2] + ("\n" if line.endswith("\n") else "") for line in output["text"]]
+    return cleaned
 
 
 def clean(output: dict[str, Any]) -> dict[str, Any] | None:
@@ -90,7 +105,7 @@ def _joined(value: str | list[str]) -> str:
 
 
 def _lines(value: str | list[str]) -> list[str]:
-    return _joined(value).splitlines(keepends=True)
+    return [line for line in re.split(r"(?<=\n)", _joined(value)) if line]
 
 
 def _short(text: str | list[str]) -> str:
