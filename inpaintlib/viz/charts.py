@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from inpaintlib.viz import theme
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from inpaintlib.evaluation import Comparison, Interval, Metric
     from inpaintlib.train.history import History
 
 __all__ = ["axis_label", "comparison", "curves"]
@@ -108,6 +110,102 @@ def _two_lines(label: str) -> str:
     return label.replace(", ", "\n", 1)
 
 
-def comparison(table: Any, *, metric: str = "psnr", by: str = "bucket", width: float = theme.WIDTH) -> Figure:
-    """How inpainters compare on one metric; replaced below as soon as the table's form is fixed."""
-    raise NotImplementedError
+def comparison(
+    table: Comparison,
+    metric: str | Sequence[str] | None = None,
+    *,
+    by: Literal["inpainter", "hole", "time"] = "inpainter",
+    width: float = theme.WIDTH,
+) -> Figure:
+    """What inpainters reached, with 95 % confidence intervals over the images.
+
+    Args:
+        table: what ``evaluation.compare`` returned.
+        metric: the name of one of its metrics, or several (a panel each); its first one by default.
+        by: "inpainter" (one line each, the best on top), "hole" (against the size of the hole) or "time" (against the time an image takes).
+        width: inches.
+
+    Returns:
+        a matplotlib Figure, for :func:`show`.
+
+    Raises:
+        KeyError: a metric that the table does not hold.
+        ValueError: fewer than two buckets for ``by="hole"``, no times for ``by="time"``, or another ``by``.
+    """
+    there = {m.name: m for m in table.metrics}
+    names = [table.metrics[0].name] if metric is None else [metric] if isinstance(metric, str) else list(metric)
+    for name in names:
+        if name not in there:
+            raise KeyError(f"the comparison holds no metric {name!r}; it has {', '.join(there)}.")
+    if by not in _DRAW:
+        raise ValueError(f"by is {by!r}; expected {', '.join(map(repr, _DRAW))}.")
+    if by == "hole" and len(table.buckets) < 2:
+        raise ValueError(f"the comparison has {len(table.buckets)} buckets of hole sizes; expected at least two to draw a line between.")
+    if by == "time" and any(row.milliseconds is None for row in table.rows):
+        raise ValueError("the comparison holds no times; expected one made with timing=True.")
+    count = len(table.rows)
+    height = 0.75 + 0.36 * count if by == "inpainter" else 3.0 + 0.26 * -(-count // 2)
+    drawing, axes = theme.figure(width, height, 1, len(names), sharey=by == "inpainter")
+    with theme.style():
+        for ax, name in zip(axes[0], names, strict=True):
+            _DRAW[by](ax, table, there[name])
+        if by != "inpainter":
+            handles, labels = axes[0, 0].get_legend_handles_labels()
+            drawing.legend(handles, labels, loc="outside lower center", ncols=2)
+    return drawing
+
+
+def _better(metric: Metric) -> str:
+    return f"{metric.title}\n({metric.better} is better)"
+
+
+def _look(index: int) -> dict[str, Any]:
+    """Colour, marker and dashes of the n-th inpainter; no pair of colour and marker comes twice."""
+    colour = theme.CYCLE[(index + index // 6) % 6]
+    return {"color": colour, "marker": theme.MARKERS[index % 6], "linestyle": theme.DASHES[index % 6], "capsize": 4}
+
+
+def _by_inpainter(ax: Axes, table: Comparison, metric: Metric) -> None:
+    first = table.metrics[0]  # panels side by side keep one order
+    sign = 1 if first.better == "higher" else -1
+    order = sorted(range(len(table.rows)), key=lambda i: sign * table.rows[i].values[first.name].mean)
+    for place, index in enumerate(order):
+        value = table.rows[index].values[metric.name]
+        ax.errorbar(value.mean, place, xerr=_half(value), **_look(index) | {"linestyle": "none"})
+        text = f"{value.mean:.{metric.digits}f}"
+        ax.annotate(text, (value.mean, place), (0, 5), textcoords="offset points", ha="center", va="bottom", fontsize=10)
+    ax.set_yticks(range(len(order)), [table.rows[index].inpainter for index in order])
+    ax.set_ylim(-0.5, len(order) - 0.25)
+    ax.margins(x=0.12)
+    ax.locator_params(axis="x", nbins=5)
+    ax.set_xlabel(_better(metric))
+
+
+def _by_hole(ax: Axes, table: Comparison, metric: Metric) -> None:
+    places = range(len(table.buckets))
+    for index, row in enumerate(table.rows):
+        values = [bucket.rows[index].values[metric.name] for bucket in table.buckets]
+        shift = 0.06 * (index - (len(table.rows) - 1) / 2)  # so that the bars do not hide each other
+        across, up, bars = [p + shift for p in places], [v.mean for v in values], [_half(v) for v in values]
+        ax.errorbar(across, up, yerr=bars, label=row.inpainter, **_look(index))
+    ax.set_xticks(places, [f"{100 * b.low:g}-{100 * b.high:g}" for b in table.buckets])
+    ax.set_xlabel("hole (% of the pixels)")
+    ax.set_ylabel(_better(metric))
+
+
+def _by_time(ax: Axes, table: Comparison, metric: Metric) -> None:
+    for index, row in enumerate(table.rows):
+        value = row.values[metric.name]
+        ax.errorbar(row.milliseconds or 0.0, value.mean, yerr=_half(value), label=row.inpainter, **_look(index) | {"linestyle": "none"})
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("{x:g}")
+    ax.set_xlabel("time an image (ms)")
+    ax.set_ylabel(_better(metric))
+
+
+def _half(value: Interval) -> float:
+    return 0.0 if math.isnan(value.half) else value.half
+
+
+_DRAW = {"inpainter": _by_inpainter, "hole": _by_hole, "time": _by_time}

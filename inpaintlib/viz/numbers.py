@@ -24,17 +24,16 @@ _CELL = 0.52  # inches
 
 
 def number_text(value: float, digits: int = 4) -> str:
-    """A number as one writes it: at most ``digits`` significant digits, no trailing zeros, a real minus sign.
+    """A number as one writes it: whole ones in full, others with ``digits`` significant digits at most, and a real minus sign.
 
     >>> number_text(16.5), number_text(-1.125), number_text(3.0), number_text(72 / 7)
     ('16.5', '−1.125', '3', '10.29')
     """
     if not np.isfinite(value):
         return str(float(value)).replace("-", "−")
-    text = f"{value:.{digits}g}"
-    if "e" in text and abs(value) >= 1:
-        text = f"{value:.3g}"
-    return ("0" if text == "-0" else text).replace("-", "−")
+    whole = value == int(value) and abs(value) < 1e6
+    text = str(int(value)) if whole else f"{value:.{digits}g}"
+    return text.replace("-", "−")
 
 
 def number_grid(
@@ -110,14 +109,14 @@ def number_row(
     if len(signs) != len(grids) - 1:
         raise ValueError(f"signs holds {len(signs)} entries; expected {len(grids) - 1}, one between each two grids.")
     arrays = {title: _numbers(grid, title) for title, grid in grids.items()}
-    cells = [a.shape[1] for a in arrays.values()]
+    cells = [max(1.4, a.shape[1]) for a in arrays.values()]  # room for the title above a single cell
     gap = 0.9 if any(signs) else 0.5  # cells
     widths = [w for cell in cells for w in (cell, gap)][:-1]
     tall = max(a.shape[0] for a in arrays.values())
     lines = note.count("\n") + 1 if note else 0
     size = (sum(widths) * _CELL + 0.2, tall * _CELL + 0.45 + 0.21 * lines)
     drawing, axes = theme.figure(*size, 1, len(widths), width_ratios=widths)
-    drawing.set_layout_engine("constrained", w_pad=0.01, wspace=0, h_pad=0.03, hspace=0)
+    drawing.set_layout_engine("compressed", w_pad=0.01, wspace=0, h_pad=0.03, hspace=0)
     for index, (title, values) in enumerate(arrays.items()):
         ax = axes[0, 2 * index]
         mask, pale, marks = (masks or {}).get(title), (faded or {}).get(title), (highlights or {}).get(title, ())

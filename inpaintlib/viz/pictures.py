@@ -91,6 +91,7 @@ def image_grid(
     below = max((note.count("\n") + 1 for note in notes if note), default=0) if notes else 0
     height = rows * cell * tallest + sum(extra) + rows * (0.04 + 0.2 * below)
     drawing, axes = theme.figure(width, height, rows, columns)
+    drawing.set_layout_engine("compressed")  # keeps pictures of a fixed shape together
     with theme.style():
         for index, ax in enumerate(axes.flat):
             ax.axis("off")
