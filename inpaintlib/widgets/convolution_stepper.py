@@ -80,7 +80,7 @@ class ConvolutionStepper(CourseWidget):
     @property
     def output(self) -> Tensor:
         """float64 (H', W'): the finished convolution at the present settings."""
-        x, w = torch.tensor(self.image).double(), torch.tensor(self.kernel).double()
+        x, w = (torch.tensor(rows, dtype=torch.float64) for rows in (self.image, self.kernel))
         return F.conv2d(x[None, None], w[None, None], None, self.stride, self.padding, self.dilation)[0, 0]
 
     @property

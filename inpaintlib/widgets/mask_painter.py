@@ -82,6 +82,9 @@ class MaskPainter(CourseWidget):
         self._rows: dict[str, dict[str, Any]] = {}
         self._rows_for = b""  # the mask that the rows belong to
         height, width = self._image.shape[-2:]
+        brush = max(1, min(64, round(min(height, width) / 10))) if brush is None else brush
+        if not (isinstance(brush, int) and 1 <= brush <= 64):
+            raise ValueError(f"brush is {brush!r}; expected a whole number from 1 to 64, its diameter in pixels.")
         start = torch.ones(1, 1, height, width) if mask is None else mask
         super().__init__(
             _height=height,
@@ -89,7 +92,7 @@ class MaskPainter(CourseWidget):
             _pixels=_bytes(self._image),
             _truth=b"" if original is None else _bytes(self._original),
             _known=self._as_bytes(start),
-            brush=max(1, round(min(height, width) / 10)) if brush is None else brush,
+            brush=brush,
             names=list(self._inpainters),
             chosen=list(self._inpainters),
             **traits,

@@ -67,7 +67,7 @@ class PartialConvolutionStepper(ConvolutionStepper):
         return self._compute()[1]
 
     def _compute(self) -> tuple[Tensor, Tensor]:
-        x, m, w = (torch.tensor(rows).double()[None, None] for rows in (self.image, self.mask, self.kernel))
+        x, m, w = (torch.tensor(rows, dtype=torch.float64)[None, None] for rows in (self.image, self.mask, self.kernel))
         y, new_mask = partial_conv2d(x, m, w, None, **self._geometry())
         return y[0, 0], new_mask[0, 0]
 
