@@ -139,8 +139,8 @@ class ImageSet:
     def _draw(self, order: Sequence[Tensor], flipped: Sequence[Tensor], device: torch.device | str | None) -> Iterator[Tensor]:
         for indices, turn in zip(order, flipped, strict=True):
             batch = self.images.index_select(0, indices.to(self.images.device)).to(device)  # several times as fast as images[indices]
-            turned = turn.nonzero()[:, 0].to(batch.device)
-            batch.index_copy_(0, turned, batch.index_select(0, turned).flip(-1))
+            if len(turned := turn.nonzero()[:, 0].to(batch.device)):
+                batch.index_copy_(0, turned, batch.index_select(0, turned).flip(-1))
             yield batch.float().div_(255)
 
     def to(self, device: torch.device | str) -> ImageSet:
@@ -240,7 +240,8 @@ def load_images(
         raise ValueError(f"size is {size!r}; expected a positive whole number of pixels.")
     from inpaintlib._images import ladder
 
-    found, where = ladder.find(os.fspath(name), split, size, download)
+    wanted = name if isinstance(name, str) else str(Path(name).absolute())  # Path("photos") is a folder, "photos" are the embedded ones
+    found, where = ladder.find(wanted, split, size, download)
     if found.skipped:
         named = "; ".join(found.skipped[:5]) + ("; ..." if len(found.skipped) > 5 else "")
         ladder.warn(f"{len(found.skipped):,} files in {found.title} were skipped: {named}.")

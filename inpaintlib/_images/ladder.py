@@ -84,7 +84,8 @@ def _named(name: str, split: str, size: int) -> tuple[Decoded, str] | None:
     try:
         decoded = _from_path(Path(value).expanduser(), split, size)
     except (ValueError, OSError) as error:
-        raise type(error)(f"{VARIABLE} is {value!r}: {error}") from error
+        kind = type(error) if isinstance(error, OSError) else ValueError
+        raise kind(f"{VARIABLE} is {value!r}: {error}") from error
     if name == "cifar10" and not decoded.title.startswith("CIFAR-10"):
         return None
     return decoded, f"from what {VARIABLE} names"
@@ -119,7 +120,7 @@ def _downloaded(name: str, split: str, size: int, wanted: bool) -> tuple[Decoded
 
     try:
         return _from_path(fetch_cifar10(cache.folder()), split, size), "downloaded"
-    except OSError as error:  # ConnectionError is one
+    except (OSError, ImportError) as error:  # ConnectionError is an OSError
         if name == "cifar10":
             raise type(error)(f"{error} {HOW_TO}") from error
         warn(f"CIFAR-10 could not be downloaded: {error}")
