@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -314,6 +315,17 @@ def test_a_family_is_drawn_with_the_seed_and_one_mask_serves_all():
     assert "Masks: lines (seed 3)" in from_family.to_markdown()
     one = compare({"grey": GREY}, images, holes(1), timing=False)
     assert one.rows == compare({"grey": GREY}, images, holes(1).expand(COUNT, -1, -1, -1), timing=False).rows
+
+
+def test_the_masks_are_named():
+    def said(family):
+        text = compare({"grey": GREY}, pictures(), family, metrics=["psnr"]).to_markdown()
+        return text.split("Masks: ")[1].split(" (seed 0), ")[0]
+
+    assert said(partial(masks.boxes, side=(3, 5))) == "boxes, side=(3, 5)"
+    assert said(lambda count, size, generator: holes(count)) == "drawn by a function"
+    bank = masks.bank("lines", 50, 16)
+    assert said(bank) == bank.source
 
 
 def test_buckets_hold_each_image_once_by_its_hole_ratio():
