@@ -181,7 +181,7 @@ def _name_of(family: Callable[..., Tensor]) -> str:
     """What a table calls the masks: the family's name with its options, a bank's own description, and no Python for a lambda."""
     if isinstance(family, functools.partial):
         return ", ".join([_name_of(family.func), *(f"{key}={value}" for key, value in family.keywords.items())])
-    name = getattr(family, "source", None) or getattr(family, "__name__", type(family).__name__)
+    name = str(getattr(family, "source", None) or getattr(family, "__name__", type(family).__name__))
     return "drawn by a function" if name == "<lambda>" else name
 
 
