@@ -109,7 +109,7 @@ def fit(
         KeyboardInterrupt: after Ctrl-C, once the step is finished and saved; a second Ctrl-C does not wait.
     """
     check_inputs(images, masks, loss)
-    check_settings(epochs=epochs, minutes=minutes, batch_size=batch_size, lr=lr, clip=clip, log_every=log_every)
+    check_settings(len(images), batch_size, epochs, minutes, lr=lr, clip=clip, log_every=log_every)
     place = choose_device(device)
     arithmetic = choose_precision(precision, place)
     model.to(place, memory_format=memory_format(channels_last, place)).train()  # type: ignore[call-overload]

@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
-# Reading a number back from a GPU makes the processor wait for it, so there the losses are looked at every so many steps only.
-_LOOK_EVERY = 16
-
-
 @dataclass
 class Run:
     """The state of a run. Callbacks read it, and call :meth:`end` to end it after the current step.
@@ -80,6 +76,8 @@ class Run:
         self.image_rng = torch.Generator().manual_seed(self.seed)
         self.mask_rng = torch.Generator().manual_seed(self.seed + 1)
         self.epoch_rng = self.image_rng.get_state()
+        # Reading a number back from a GPU makes the processor wait for it: there the losses are looked at every few steps only.
+        self.look_every = 1 if self.device.type == "cpu" else 16
         self._clock = time.perf_counter()
         self._rate_from = (0, 0.0)
         self._pending: list[tuple[int, float, list[str], Tensor]] = []
@@ -185,7 +183,7 @@ class Run:
         """
         values = torch.stack([value.detach().float() for value in (*terms.values(), norm)])
         self._pending.append((self.step + 1, (self.position + 1) / self.steps_per_epoch + self.epoch, list(terms), values))
-        if self.device.type == "cpu" or len(self._pending) >= _LOOK_EVERY:
+        if len(self._pending) >= self.look_every:
             self.flush(image, mask)
 
     def flush(self, image: Tensor | None = None, mask: Tensor | None = None) -> None:
@@ -235,5 +233,7 @@ class Run:
 
     def start_clock(self) -> None:
         """Time runs from here: nothing that was done before counts."""
+        # Reading a number back from a GPU makes the processor wait for it: there the losses are looked at every few steps only.
+        self.look_every = 1 if self.device.type == "cpu" else 16
         self._clock = time.perf_counter()
         self._rate_from = self.step, self.train_seconds

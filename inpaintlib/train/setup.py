@@ -55,15 +55,17 @@ def check_inputs(images: Any, masks: Any, loss: Any) -> None:
         raise TypeError(f"loss is {describe(loss)}; expected a function (prediction, target, mask) -> scalar, such as losses.hole_l1.")
 
 
-def check_settings(*, epochs: float | None, minutes: float | None, **others: float | None) -> None:
-    """Raise unless the numbers are positive and the run has an end."""
-    for name, value in {"epochs": epochs, "minutes": minutes, **others}.items():
+def check_settings(count: int, batch_size: int, epochs: float | None, minutes: float | None, **others: float | None) -> None:
+    """Raise unless the numbers are positive and the run has an end; warn where ``count`` images do not fill a batch."""
+    for name, value in {"batch_size": batch_size, "epochs": epochs, "minutes": minutes, **others}.items():
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
             raise ValueError(f"{name} is {value!r}; expected a number above 0.")
         if name in ("batch_size", "log_every") and not isinstance(value, int):
             raise ValueError(f"{name} is {value!r}; expected a whole number.")
+    if count < batch_size:
+        warnings.warn(f"{count} images are fewer than a batch of {batch_size}: each step sees all of them.", stacklevel=3)
     if epochs is None and minutes is None:
         raise ValueError("neither epochs nor minutes is given; expected one of them, such as epochs=10 or minutes=5.")
 
