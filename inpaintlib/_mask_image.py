@@ -87,8 +87,10 @@ def _as_float(array: np.ndarray) -> np.ndarray:
     if array.dtype in (np.uint8, np.uint16):
         return (array / np.iinfo(array.dtype).max).astype(np.float32)
     if np.issubdtype(array.dtype, np.floating):
-        if array.size and not (np.nanmin(array) >= 0 and np.nanmax(array) <= 1 and not np.isnan(array).any()):
-            raise ValueError(f"image has float values from {np.nanmin(array):.4g} to {np.nanmax(array):.4g}; expected [0, 1] without NaN.")
+        if np.isnan(array).any():
+            raise ValueError(f"image holds NaN in {int(np.isnan(array).sum())} places; expected float values in [0, 1].")
+        if array.size and not (array.min() >= 0 and array.max() <= 1):
+            raise ValueError(f"image has float values from {array.min():.4g} to {array.max():.4g}; expected [0, 1]. Divide by the largest.")
         return array.astype(np.float32)
     raise TypeError(f"image is {describe(array)}; expected bool, 8-bit or 16-bit unsigned integers, or float in [0, 1].")
 

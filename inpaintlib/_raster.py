@@ -126,7 +126,8 @@ def line_runs(x1: Tensor, y1: Tensor, x2: Tensor, y2: Tensor, thickness: Tensor,
 @functools.lru_cache(maxsize=8)
 def _line_table(reach: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """The runs of every line shape up to ``reach`` pixels, in the order thickness, dy, dx."""
-    thickness, dy, dx = torch.meshgrid(torch.arange(1, 3), torch.arange(reach + 1), torch.arange(-reach, reach + 1), indexing="ij")
+    ranges = [torch.arange(low, high + 1, device="cpu") for low, high in ((1, 2), (0, reach), (-reach, reach))]
+    thickness, dy, dx = torch.meshgrid(ranges, indexing="ij")
     start, end = _line_shapes(dx.flatten(), dy.flatten(), thickness.flatten(), reach)
     return start.to(device), end.to(device)
 

@@ -1,0 +1,51 @@
+"""How fast holes are drawn: a whole batch at once beside one ``cv2.line`` after another, as S4 drew them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from inpaintlib import masks
+
+pytestmark = pytest.mark.bench
+COUNT = 512
+
+
+def one_call_after_another() -> torch.Tensor:
+    """S4's masks the way a data loader draws them: one mask, one line, one number at a time."""
+    known = np.ones((COUNT, 1, 32, 32), np.uint8)
+    for mask in known:
+        for _ in range(np.random.randint(1, 10)):
+            x1, x2 = np.random.randint(1, 32), np.random.randint(1, 32)
+            y1, y2 = np.random.randint(1, 32), np.random.randint(1, 32)
+            cv2.line(mask[0], (x1, y1), (x2, y2), 0, np.random.randint(1, 3))
+    return torch.from_numpy(known)
+
+
+def numbers_drawn_at_once() -> torch.Tensor:
+    """The same with all random numbers drawn beforehand: nothing but the calls of ``cv2.line`` is left in the loop."""
+    known = np.ones((COUNT, 1, 32, 32), np.uint8)
+    owner = np.repeat(np.arange(COUNT), np.random.randint(1, 10, COUNT)).tolist()
+    ends = np.random.randint(1, 32, (len(owner), 4)).tolist()
+    for mask, (x1, y1, x2, y2), thickness in zip(owner, ends, np.random.randint(1, 3, len(owner)).tolist(), strict=True):
+        cv2.line(known[mask, 0], (x1, y1), (x2, y2), 0, thickness)
+    return torch.from_numpy(known)
+
+
+def test_fresh_lines(ratio, report):
+    times = 1 / ratio(lambda: masks.lines(COUNT, 32), one_call_after_another)
+    report("S4's masks / one cv2 call after another", times, bar=2.5, at_least=True, how=f"{COUNT} fresh masks of 32 x 32, two threads")
+
+
+def test_fresh_lines_beside_bare_calls(ratio, report):
+    """No bar was set for this one; batched drawing should not lose to the bare calls either."""
+    times = 1 / ratio(lambda: masks.lines(COUNT, 32), numbers_drawn_at_once)
+    report("S4's masks / cv2 calls, numbers drawn at once", times, bar=1, at_least=True, how=f"{COUNT} fresh masks of 32 x 32, two threads")
+
+
+def test_bank(ratio, report):
+    bank = masks.bank("lines")
+    times = 1 / ratio(lambda: bank(COUNT), one_call_after_another)
+    report("masks from a bank / one cv2 call after another", times, bar=10, at_least=True, how=f"{COUNT} of 20,000, flipped at random")
