@@ -1,0 +1,145 @@
+"""What a notebook calls: ``check``, ``hint`` and ``look``.
+
+In a student's notebook nothing here raises for a wrong or missing answer, so that "Run all" goes on. Where a notebook must be right,
+``INPAINTLIB_CHECKS=strict`` (or any run under pytest, nbval included) makes ``check`` raise: NotImplementedError for an
+untouched stub, CheckFailed for a wrong answer.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from course.checks.look import draw_example
+from course.checks.result import FRAME, CheckResult, OpenResult, inline
+from course.checks.run import run
+from course.checks.task import OpenTask, get
+
+__all__ = ["CheckFailed", "check", "hint", "look", "strict"]
+
+
+class CheckFailed(AssertionError):
+    """A check that had to pass did not; ``result`` says what was found."""
+
+    def __init__(self, result: CheckResult) -> None:
+        super().__init__(str(result))
+        self.result = result
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows these lines in place of a traceback through this package."""
+        return [f"CheckFailed: {self}"]
+
+
+class NotWritten(NotImplementedError):
+    """The stub is untouched."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"NotImplementedError: {self}"]
+
+
+def strict() -> bool:
+    """Whether a wrong answer raises.
+
+    >>> strict()  # under pytest
+    True
+    """
+    setting = os.environ.get("INPAINTLIB_CHECKS", "")
+    if setting not in ("", "strict", "lenient"):
+        raise ValueError(f"INPAINTLIB_CHECKS is {setting!r}; expected 'strict' or 'lenient'.")
+    return setting == "strict" or (setting == "" and "PYTEST_CURRENT_TEST" in os.environ)
+
+
+def check(task_id: str, function: Callable[..., Any] | None = None) -> CheckResult | OpenResult:
+    """Try a function on the cases of a task and show what was found.
+
+    The cases are the same at every call; together they take at most 5 seconds.
+
+    Args:
+        task_id: such as ``"convolution/correlate"``.
+        function: yours; not needed for a task that a reader marks.
+
+    Returns:
+        a :class:`~course.checks.result.CheckResult`: ``passed``, ``status``, ``misconception``, ``case``, ``got``, ``expected``.
+
+    Raises:
+        KeyError: no such task. TypeError: no function.
+        NotImplementedError, CheckFailed: only where answers must be right, see the head of this file.
+    """
+    task = get(task_id)
+    if isinstance(task, OpenTask):
+        return _show(OpenResult(task))
+    if not callable(function):
+        given = "nothing" if function is None else f"{type(function).__name__} {function!r:.40}"
+        raise TypeError(f'check("{task_id}", ...) needs the function itself, check("{task_id}", {task.function}); got {given}.')
+    result = run(task, function)
+    if strict():
+        if result.status == "stub":
+            raise NotWritten(str(result)) from None
+        if not result.passed:
+            raise CheckFailed(result) from None
+    return _show(result)
+
+
+@dataclass(frozen=True)
+class _Note:
+    """A few words or a picture that show themselves, in a terminal and in a notebook."""
+
+    text: str
+    markup: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f'<div style="{FRAME.format(colour="#0072B2")}">{self.markup}</div>'
+
+
+def hint(task_id: str, level: int = 1) -> _Note:
+    """Say more about a task: level 1 where to look, 2 how to go about it, 3 nearly the answer.
+
+    >>> hint("convolution/output_size", 1)  # doctest: +ELLIPSIS
+    Hint 1 of 3: ...
+    """
+    task = get(task_id)
+    if level not in (1, 2, 3):
+        raise ValueError(f"There are three hints, 1 to 3; got {level!r}.")
+    text = task.hints[level - 1]
+    return _Note(f"Hint {level} of 3: {text}", f'<p style="margin:.3em 0"><strong>Hint {level} of 3.</strong> {inline(text)}</p>')
+
+
+def look(task_id: str, function: Callable[..., Any] | None = None) -> _Note:
+    """Draw one example of a task: the input and the right answer, and beside it yours, if you give a function.
+
+    Args:
+        task_id: such as ``"convolution/correlate"``.
+        function: yours; wrong places in its answer are marked.
+    """
+    task = get(task_id)
+    if isinstance(task, OpenTask):
+        raise TypeError(f"{task_id} has no single right answer that could be drawn; see check({task_id!r}).")
+    outcome, text, markup = draw_example(task, function)
+    if outcome.status == "stub" and strict():
+        raise NotWritten(outcome.message) from None
+    return _Note(text, markup)
+
+
+def _show(result: Any) -> Any:
+    """Show a result now, wherever in its cell it stands, and only once."""
+    shell = _shell()
+    if shell is None:
+        print(result)
+        return result
+    result._ipython_display_()
+    object.__setattr__(result, "_shown_in", shell.execution_count)  # results are frozen; this is no part of their value
+    return result
+
+
+def _shell() -> Any:
+    """The running IPython, or None."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None

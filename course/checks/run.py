@@ -1,0 +1,162 @@
+"""A check: all cases, the diagnosis, and the smallest input that shows the mistake."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+import torch
+
+from course.checks.call import try_case
+from course.checks.judge import Outcome, Status, diagnose, explains
+from course.checks.result import CheckResult
+from course.checks.task import Case, Misconception, Task
+
+__all__ = ["draw_cases", "run"]
+
+EXAMPLES = 30  # random cases of a check, besides its corner cases
+SECONDS = 2.0  # of this thread's computing, for trying them; a slow function is tried on fewer, and the message says on how many
+SHRINK_SECONDS = 1.0  # likewise, for making the failing input smaller
+SHRINK_WALL = 2.5  # by the clock: on a machine that is busy with other things the picture is larger, but the check is in time
+CALL_SECONDS = 2.0  # for one call
+#: What is reported when a function fails in several ways: the first of these that occurs ends the check or is most urgent.
+URGENCY: tuple[Status, ...] = ("stub", "signature", "slow", "error", "type", "shape", "nan", "wrong", "changed")
+
+
+def run(task: Task, function: Callable[..., Any], seed: int = 0, examples: int = EXAMPLES) -> CheckResult:
+    """Try a function on the corner cases and on random ones, and say what was found. The same function gives the same result.
+
+    Args:
+        task: what is asked.
+        function: the student's.
+        seed: of the random cases.
+        examples: how many random cases.
+    """
+    begin = time.thread_time()
+    outcomes: list[Outcome] = []
+    for case in [*task.corners, *draw_cases(task, examples, seed)]:
+        outcomes.append(try_case(task, function, case, CALL_SECONDS))
+        late = len(outcomes) >= len(task.corners) and time.thread_time() - begin > SECONDS
+        if outcomes[-1].status in URGENCY[:3] or late:
+            break
+    failures = [outcome for outcome in outcomes if outcome.status != "right"]
+    if not failures:
+        return CheckResult(task, "passed", cases=len(outcomes))
+    misconception = diagnose(task, outcomes)
+    status = _commonest(failures)
+    alike = [failure for failure in failures if _alike(task, failure, status, misconception)]
+    shown = _smallest(task, function, alike or failures, status, misconception, seed)
+    return CheckResult(task, shown.status, len(outcomes), len(failures), misconception, shown)
+
+
+def _commonest(failures: list[Outcome]) -> Status:
+    """The status of most failures; of equally many the more urgent."""
+    if failures[-1].status in URGENCY[:3]:  # the check ended there
+        return failures[-1].status
+    counts = Counter(failure.status for failure in failures)
+    return min(counts, key=lambda status: (-counts[status], URGENCY.index(status)))
+
+
+def _alike(task: Task, outcome: Outcome, status: Status, misconception: Misconception | None) -> bool:
+    """Whether an outcome shows what is going to be reported: that mistake, or else that kind of failure."""
+    if misconception is not None:
+        return outcome.status not in ("right", "changed") and explains(task, misconception, outcome) == "yes"
+    return outcome.status == status
+
+
+def _smallest(
+    task: Task, function: Callable[..., Any], failures: list[Outcome], status: Status, misconception: Misconception | None, seed: int
+) -> Outcome:
+    """The smallest failing input that shows the same mistake, by Hypothesis's shrinking, as far as the time reaches."""
+    best = min(failures, key=lambda failure: failure.case.size)
+    if status in URGENCY[:3]:
+        return best
+    end, clock_end = time.thread_time() + SHRINK_SECONDS, time.monotonic() + SHRINK_WALL
+
+    def still_fails(case: Case) -> bool:
+        nonlocal best
+        if time.thread_time() > end or time.monotonic() > clock_end:
+            raise _OutOfTime
+        outcome = try_case(task, function, case, CALL_SECONDS)
+        same = _alike(task, outcome, status, misconception)
+        if same and case.size < best.case.size:
+            best = outcome
+        return same
+
+    import hypothesis
+
+    with _quiet_hypothesis(), contextlib.suppress(_OutOfTime, hypothesis.errors.NoSuchExample):
+        phases = [hypothesis.Phase.generate, hypothesis.Phase.shrink]
+        hypothesis.find(task.cases(), still_fails, settings=_settings(100, phases), random=Random(seed))
+    return best
+
+
+class _OutOfTime(BaseException):
+    """Ends a run of Hypothesis, which would take an Exception for a failure to be shrunk."""
+
+
+class _Enough(_OutOfTime):
+    """The same, for the drawing of cases."""
+
+
+def draw_cases(task: Task, count: int, seed: int) -> list[Case]:
+    """Random cases from the strategy of a task, the same ones for the same seed.
+
+    >>> from course.checks.task import get
+    >>> task = get("convolution/output_size")
+    >>> [c.arguments for c in draw_cases(task, 5, 1)] == [c.arguments for c in draw_cases(task, 5, 1)]
+    True
+    """
+    import hypothesis
+
+    telling: list[Case] = []
+    others: list[Case] = []
+
+    @hypothesis.seed(seed)
+    @_settings(4 * count, [hypothesis.Phase.generate])
+    @hypothesis.given(task.cases())
+    def collect(case: Case) -> None:
+        (telling if _is_telling(case) else others).append(case)
+        if len(telling) >= count:
+            raise _Enough
+
+    with _quiet_hypothesis(), contextlib.suppress(_Enough):
+        collect()
+    return (telling + others)[:count]
+
+
+def _is_telling(case: Case) -> bool:
+    """Whether no tensor is the same everywhere. Hypothesis likes zeros, since they are often a corner case; sums of zeros tell little."""
+    tensors = [value for value in case.arguments.values() if isinstance(value, torch.Tensor) and value.numel() > 1]
+    return all(bool((tensor != tensor.flatten()[0]).any()) for tensor in tensors)
+
+
+def _settings(count: int, phases: list[Any]) -> Any:
+    import hypothesis
+
+    everything = list(hypothesis.HealthCheck)
+    return hypothesis.settings(max_examples=count, phases=phases, database=None, deadline=None, suppress_health_check=everything)
+
+
+@contextlib.contextmanager
+def _quiet_hypothesis() -> Iterator[None]:
+    """Keep Hypothesis from reading the constants out of every local module that is imported.
+
+    It would take seconds, and leave a folder ``.hypothesis`` beside the notebook. There is no setting against it; should the
+    name go away in a later version, only that comes back.
+    """
+    from hypothesis.internal.conjecture import providers
+
+    before = getattr(providers, "_get_local_constants", None)
+    if before is None or not hasattr(providers, "Constants"):
+        yield
+        return
+    providers._get_local_constants = providers.Constants
+    try:
+        yield
+    finally:
+        providers._get_local_constants = before

@@ -1,0 +1,214 @@
+"""What a task is: cases, oracle, tolerance, misconceptions, hints; everything that a check needs to know, and nothing that it does.
+
+A unit lists its tasks in ``course/units/<topic>/checks.py`` as ``TASKS``; :func:`get` finds one by its id, ``"topic/name"``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from course.checks.tolerance import Tolerance
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+__all__ = ["Case", "Misconception", "OpenTask", "Output", "Task", "get", "names"]
+
+Kind = Literal["write", "find the bug", "predict", "experiment"]
+Answer = tuple[Any, ...]  # one float64 array for each output of the task
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input of a task: the arguments by name, and what is special about it.
+
+    Arguments are tensors, numbers, strings, None, or tuples and lists of these: things that a grader can send to another
+    process as plain bytes.
+    """
+
+    arguments: Mapping[str, Any]
+    note: str = ""
+
+    def fresh(self) -> dict[str, Any]:
+        """The arguments once more, sharing no memory with these: what a function is given, which may write into it."""
+        return {name: _copy(value) for name, value in self.arguments.items()}
+
+    @property
+    def size(self) -> tuple[int, float]:
+        """How much there is to read: the numbers it holds, then how large they are. Smaller is the better example."""
+        flat = [number for value in self.arguments.values() for number in _numbers(value)]
+        return len(flat), sum(abs(number) for number in flat)
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.clone()
+    return type(value)(_copy(v) for v in value) if isinstance(value, tuple | list) else value
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, torch.Tensor):
+        return value.double().flatten().tolist()
+    if isinstance(value, tuple | list):
+        return [number for v in value for number in _numbers(v)]
+    return [float(value)] if isinstance(value, int | float) else []
+
+
+@dataclass(frozen=True)
+class Output:
+    """One thing that the function returns: its name in messages, and whether it is an array, a mask of 0 and 1, or one number."""
+
+    name: str
+    kind: Literal["array", "mask", "number"] = "array"
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A mistake that is known, its hint, and how it is recognised from (case, got, expected) alone.
+
+    Args:
+        id: a name, the one that mutants and the class page use.
+        hint: what a student reads: a question or a place to look at, not the solution.
+        wrong: functions that make the mistake, called as the oracle is; an answer equal to one of them wherever it fails has it.
+            Where a task returns several things, None stands for those of which the mistake says nothing.
+        explains: a question asked of (case, got, expected), for what no single wrong function says (a NaN in a certain place).
+            ``got`` and ``expected`` are float64 arrays (a tuple of them if the task returns several), or ``got`` the exception that was
+            raised (a TimeoutError for a call that did not come back).
+    """
+
+    id: str
+    hint: str
+    wrong: Sequence[Callable[..., Any]] = ()
+    explains: Callable[[Case, Any, Any], bool] | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task that a check can judge.
+
+    Args:
+        id: ``"topic/name"``.
+        points: what it is worth.
+        signature: the first line of the function asked for, ``"correlate(image, kernel, stride=1)"``.
+        goal: one sentence, what the function must do.
+        cases: makes the Hypothesis strategy of random cases, which shrinks to small ones.
+        corners: cases chosen by hand, each with a note; they are always tried.
+        oracle: the right answer, called as the student's function is; another way of computing it than the one taught.
+        tolerance: how far an answer may be off, and why.
+        misconceptions: known mistakes; the first that explains every failure is reported.
+        hints: three, each saying more; the first for wrong answers unlike any known one.
+        tested: what the cases cover, in words, for the message after a pass.
+        returns: what the function returns.
+        example: the case that :func:`course.checks.look` draws; the first corner otherwise.
+        positional: how many arguments are passed by position; the others by name.
+        forbids: names that a solution may not use, since they are the answer (a course policy that the grader reports).
+    """
+
+    id: str
+    points: int
+    signature: str
+    goal: str
+    cases: Callable[[], SearchStrategy[Case]]
+    corners: Sequence[Case]
+    oracle: Callable[..., Any]
+    tolerance: Tolerance
+    misconceptions: Sequence[Misconception]
+    hints: tuple[str, str, str]
+    tested: str
+    returns: tuple[Output, ...] = (Output("result"),)
+    example: Case | None = None
+    positional: int = 1
+    kind: Kind = "write"
+    forbids: tuple[str, ...] = ()
+
+    @property
+    def function(self) -> str:
+        """The name of the function asked for."""
+        return self.signature.partition("(")[0]
+
+    def arguments(self, case: Case) -> tuple[list[Any], dict[str, Any]]:
+        """Fresh copies of the case's arguments, as (by position, by name)."""
+        items = list(case.fresh().items())
+        return [value for _, value in items[: self.positional]], dict(items[self.positional :])
+
+    def call(self, function: Callable[..., Any], case: Case) -> Any:
+        """Call a function on a copy of the case."""
+        positional, named = self.arguments(case)
+        return function(*positional, **named)
+
+
+@dataclass(frozen=True)
+class OpenTask:
+    """A task with more than one good answer, marked by a reader: the question and the rubric, [(points, what earns them), ...]."""
+
+    id: str
+    question: str
+    rubric: Sequence[tuple[int, str]]
+    hints: tuple[str, str, str]
+    kind: Literal["open"] = field(default="open", init=False)
+
+    @property
+    def points(self) -> int:
+        """The sum of the rubric."""
+        return sum(points for points, _ in self.rubric)
+
+
+def get(task_id: str) -> Task | OpenTask:
+    """The task of that id.
+
+    Raises:
+        KeyError: there is none; the message names the nearest.
+
+    >>> get("convolution/output_size").points
+    1
+    """
+    if not isinstance(task_id, str):
+        raise TypeError(f"The first argument is the id of a task, such as 'convolution/correlate'; got {task_id!r}.")
+    tasks = _tasks(task_id.partition("/")[0])
+    if task_id in tasks:
+        return tasks[task_id]
+    near = difflib.get_close_matches(task_id, names(), n=3, cutoff=0.3) or list(tasks) or names()
+    raise UnknownTask(f"There is no task {task_id!r}. Did you mean {' or '.join(map(repr, near))}?")
+
+
+class UnknownTask(KeyError):
+    """No task of that id. (A KeyError would print its message in quotation marks.)"""
+
+    __str__ = Exception.__str__
+
+
+def names(topic: str | None = None) -> list[str]:
+    """The ids of all tasks, or of one topic's, in their order.
+
+    >>> names("convolution")[0]
+    'convolution/output_size'
+    """
+    topics = [topic] if topic else _topics()
+    return [task_id for t in topics for task_id in _tasks(t)]
+
+
+def _topics() -> list[str]:
+    import course.units
+
+    return sorted(module.name for module in pkgutil.iter_modules(course.units.__path__) if module.ispkg)
+
+
+@functools.cache
+def _tasks(topic: str) -> dict[str, Task | OpenTask]:
+    if topic not in _topics():
+        return {}
+    try:
+        module = importlib.import_module(f"course.units.{topic}.checks")
+    except ModuleNotFoundError as error:
+        if error.name == f"course.units.{topic}.checks":  # a unit without an exercise
+            return {}
+        raise
+    return {task.id: task for task in module.TASKS}

@@ -1,0 +1,1 @@
+"""Convolution by hand: lesson, exercise, checks, hidden cases, mutants."""

@@ -1,0 +1,1 @@
+"""Partial convolution: lesson, exercise, checks, hidden cases, mutants."""
