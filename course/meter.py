@@ -32,6 +32,8 @@ class Meter:
         self._thread.start()
 
     def follow(self, pid: int | None) -> None:
+        if pid and self._pid is None:
+            self.peak = memory_of_tree(pid)  # a first look at once: a short notebook is over before the next
         self._pid = pid
 
     def stop(self) -> float:

@@ -90,7 +90,7 @@ def run_nbval(paths: Sequence[Path], folder: Path, profile: str, workers: int) -
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     env = kernel.environment(profile, COURSE_METER=str(meters), OMP_NUM_THREADS=threads)
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parent.parent), env.get("PYTHONPATH")]))
-    env.pop("PYTEST_ADDOPTS", None)
+    env = {key: value for key, value in env.items() if not key.startswith("PYTEST_")}  # of a test run that we may be part of
     status = subprocess.call([*command, *map(str, copies)], cwd=folder, env=env)
     measured = {row["path"]: row for file in meters.glob("*.jsonl") for row in map(json.loads, file.read_text("utf-8").splitlines())}
     rows = [_row(path, measured.get(str(copy)), profile, status) for copy, path in copies.items()]

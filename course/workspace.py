@@ -199,22 +199,24 @@ def _tasks(slug: str, source: Path) -> list[str]:
     return [str(cell["id"]).removeprefix(f"{slug}-") for cell in stubs]
 
 
-def _reset_file(tree: Tree, folder: str, slug: str, source: Path, say: Callable[[str], object]) -> None:
+def _reset_file(tree: Tree, folder: str, slug: str, source: Path, say: Callable[[str], object]) -> object:
     state, key = _read_state(tree), f"{folder}/{slug}"
     record, content = state.get(key), _student_version(source)
     mine = tree.workspace / folder / (record.file if record else source.name)
     target = tree.workspace / folder / source.name
-    if mine.exists() and mine.read_bytes() != content.encode():
+    if mine == target and mine.exists() and mine.read_bytes() == content.encode():
+        return say(f"{tree.shown(target)} is as it was handed out.")
+    if mine.exists():
         say(f"Your copy is kept as {tree.shown(_back_up(tree, mine))}.")
     write_atomically(target, content)
     if mine != target and mine.exists():
         mine.unlink()
     state[key] = _Record(target.name, _cells_hash(content))
     _write_state(tree, state)
-    say(f"{tree.shown(target)} is fresh again. If it is open in JupyterLab, choose File > Reload Notebook from Disk.")
+    return say(f"{tree.shown(target)} is fresh again. If it is open in JupyterLab, choose File > Reload Notebook from Disk.")
 
 
-def _reset_task(tree: Tree, slug: str, source: Path, task: str, say: Callable[[str], object]) -> None:
+def _reset_task(tree: Tree, slug: str, source: Path, task: str, say: Callable[[str], object]) -> object:
     """Put the untouched cell of one task back into the student's notebook, or at its place if it was deleted."""
     record = _read_state(tree).get(f"exercises/{slug}")
     mine = tree.workspace / "exercises" / (record.file if record else source.name)
@@ -231,7 +233,7 @@ def _reset_task(tree: Tree, slug: str, source: Path, task: str, say: Callable[[s
         before = next((ids.index(cell["id"]) for cell in reversed(fresh[:place]) if cell.get("id") in ids), -1)
         cells.insert(before + 1, fresh[place])
     write_atomically(mine, json.dumps({**notebook, "cells": cells}, indent=1, ensure_ascii=False) + "\n")
-    say(f"The task {task!r} in {tree.shown(mine)} is fresh again. If it is open, choose File > Reload Notebook from Disk.")
+    return say(f"The task {task!r} in {tree.shown(mine)} is fresh again. If it is open, choose File > Reload Notebook from Disk.")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
