@@ -1,0 +1,252 @@
+"""``python -m inpaintlib.train``: killed, interrupted and resumed as a process; its card; its messages.
+
+The runs are tiny: 64 crops of photographs, 32-bit floats, one thread, which makes them repeatable to the bit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from inpaintlib import data, masks, metrics, models
+from inpaintlib.models.pretrained import load_pretrained, render_card, save_pretrained
+from inpaintlib.train import cli, report
+from inpaintlib.train.history import History
+from tests.training import one_thread, same
+
+pytestmark = pytest.mark.usefixtures(one_thread.__name__)
+
+TINY = ["partial_unet", "--option", "width=4", "--data", "photos", "--limit", "64"]
+TINY += ["--precision", "fp32", "--threads", "1", "--device", "cpu"]
+LONG = [*TINY, "--epochs", "40", "--batch-size", "8", "--checkpoint-seconds", "0.05", "--evaluate", "5", "--test-images", "20"]
+STEPS = 280  # 40 epochs of 7: the 7 crops of one photograph are held out
+
+
+def command(out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "inpaintlib.train", *LONG, "--out", str(out), *more]
+
+
+def steps_logged(out: Path) -> int:
+    path = out / "log.jsonl"
+    rows = History.read(path).rows if path.exists() else []
+    return rows[-1]["step"] if rows else 0
+
+
+def stop_at(out: Path, step: int, how: signal.Signals, *more: str) -> tuple[int, str]:
+    """Start, or resume, a run; send it a signal at a random moment after ``step`` was logged; returns its exit status and what it said."""
+    streams: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command(out, *more), start_new_session=True, **streams) as process:
+        deadline = time.monotonic() + 120
+        while steps_logged(out) < step and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(random.random() * 0.1)
+        process.send_signal(how)
+        said, _ = process.communicate(timeout=60)
+        return process.returncode, said
+
+
+def final(out: Path) -> dict[str, torch.Tensor]:
+    """All that a run ends with: weights, their average, the optimizer's memory, the streams of chance."""
+    from inpaintlib.train.checkpoint import load_checkpoint
+
+    tensors, state = load_checkpoint(out / "last.safetensors")
+    assert state["counters"]["step"] == STEPS
+    return tensors
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    """The folder of the run that nothing happened to."""
+    out = tmp_path_factory.mktemp("undisturbed") / "run"
+    subprocess.run(command(out), check=True, capture_output=True)
+    return out
+
+
+def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(undisturbed, tmp_path, full):
+    out, kills = tmp_path / "ein Ordner für Läufe", 20 if full else 2
+    moments = sorted(random.sample(range(5, STEPS - 40), kills))
+    survived = 0
+    for number, step in enumerate(moments):
+        status, said = stop_at(out, step, signal.SIGKILL, *(["--resume"] if number else []))
+        survived += status == 0  # a slow poll may come too late for a late kill
+        assert status in (0, -signal.SIGKILL), said
+    assert survived < kills
+    done = subprocess.run(command(out, "--resume"), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert same(final(out), final(undisturbed)), f"killed after the steps {moments}"
+    assert (out / "partial_unet.safetensors").read_bytes()[-50_000:] == (undisturbed / "partial_unet.safetensors").read_bytes()[-50_000:]
+    steps = History.read(out / "log.jsonl")["loss"]
+    assert steps == History.read(undisturbed / "log.jsonl")["loss"]
+
+
+def test_ctrl_c_and_a_clusters_end_save_and_say_how_to_go_on(undisturbed, tmp_path):
+    out = tmp_path / "run"
+    for number, (how, step) in enumerate([(signal.SIGINT, 30), (signal.SIGTERM, 150)]):
+        status, said = stop_at(out, step, how, *(["--resume"] if number else []))
+        assert status == 130, said
+        assert "stopped after step" in said and "saved in" in said and "To go on:\n  python -m inpaintlib.train partial_unet" in said
+        assert said.rstrip().endswith("--resume") and said.count("--resume") == 1
+    done = subprocess.run(command(out, "--resume"), capture_output=True, text=True)
+    assert done.returncode == 0 and "going on after step" in done.stdout
+    assert same(final(out), final(undisturbed))
+
+
+def test_the_card_tells_what_can_be_measured_again(undisturbed):
+    options, state, card = load_pretrained(undisturbed / "partial_unet.safetensors")
+    assert options == {"width": 4, "squeeze": True}
+    assert all(tensor.dtype == torch.float16 for tensor in state.values() if tensor.is_floating_point())
+    model = models.create("partial_unet", **options)
+    model.load_state_dict(state)
+    model.eval()
+
+    test = data.load_images("photos", "test", limit=20)
+    target, mask = test.float(), masks.benchmark("lines", 20).float()
+    with torch.no_grad():
+        raw = model(target * mask, mask)
+    filled = model.inpaint(target, mask)
+    table = card["quality on the test images"]
+    for row, picture, region in (
+        ("raw, image", raw, "all"), ("raw, hole", raw, "hole"), ("composited, image", filled, "all"), ("composited, hole", filled, "hole"),
+    ):
+        where: Any = {"mask": mask, "region": region}
+        # 16-bit weights move the figures a little
+        assert table[row]["PSNR dB"] == pytest.approx(float(metrics.psnr(picture, target, data_range=1.0, **where).mean()), abs=0.02)
+        assert table[row]["MAE"] == pytest.approx(float(metrics.mae(picture, target, **where).mean()), rel=0.01)
+        assert table[row]["SSIM"] == pytest.approx(float(metrics.ssim(picture, target, data_range=1.0, **where).mean()), abs=0.002)
+    assert table["raw, hole"]["PSNR dB"] == pytest.approx(table["composited, hole"]["PSNR dB"])
+
+    assert card["steps"] == STEPS and card["epochs"] == 40 and card["images seen"] == STEPS * 8 and card["seed"] == 0
+    assert card["parameters"] == sum(p.numel() for p in model.parameters())
+    assert card["torch"] == torch.__version__ and card["training images"] <= 64 and "scikit-image" in card["data"]
+    assert masks.sha256(masks.benchmark("lines", 20))[:16] in card["test masks"]
+
+
+def test_the_card_for_people_is_the_card_and_names_no_place_on_this_machine(undisturbed):
+    options, _, card = load_pretrained(undisturbed / "partial_unet.safetensors")
+    text = (undisturbed / "partial_unet.md").read_text("utf-8")
+    assert text == render_card("partial_unet", options, card)
+    assert str(undisturbed.parent) not in text and os.uname().nodename not in text and str(Path.home()) + "/" not in text
+    assert card["command"].startswith("python -m inpaintlib.train partial_unet") and "--seed" not in card["command"]
+    for word in ("MAE", "SSIM", "composited, hole", "images a second", "6*hole_l1+valid_l1", "one_cycle", str(card["date"])):
+        assert word in text
+
+
+def test_the_command_in_the_card_repeats_the_run(undisturbed, tmp_path):
+    _, _, card = load_pretrained(undisturbed / "partial_unet.safetensors")
+    words = shlex.split(card["command"])
+    assert words[:3] == ["python", "-m", "inpaintlib.train"]
+    args = cli.parser().parse_args(words[3:])
+    expected = cli.parser().parse_args([*LONG, "--out", str(undisturbed)])
+    assert {**vars(args), "out": ""} == {**vars(expected), "out": ""}
+
+
+def test_a_run_in_this_process_from_start_to_weights(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    handler = signal.getsignal(signal.SIGTERM)
+    how = ["--epochs", "2", "--batch-size", "16", "--masks", "boxes", "--loss", "hole_mse", "--ema", "0", "--schedule", "step"]
+    status = cli.main([*TINY, *how, "--test-images", "5", "--card", "A run of a test.", "--export", "deep/er/mine.safetensors"])
+    said = capsys.readouterr()
+    assert status == 0, said.err
+    assert "composited, hole" in said.out and "weights and card" in said.out and signal.getsignal(signal.SIGTERM) is handler
+    _, _, card = load_pretrained(tmp_path / "deep/er/mine.safetensors")
+    assert card["about"] == "A run of a test." and card["loss"] == "hole_mse" and card["schedule"] == "step" and "boxes" in card["masks"]
+    assert (tmp_path / "runs/partial_unet/log.jsonl").exists()
+    assert cli.main([*TINY, *how]) == 1
+    assert "already holds a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["unet"], "there is no model 'unet'"),
+        (["partial_unet", "--option", "depth"], "expected KEY=VALUE"),
+        (["partial_unet", "--option", "depth=3"], "partial_unet does not take"),
+        (["partial_unet", "--masks", "scratches"], "expected boxes, center_box"),
+        (["partial_unet", "--loss", "hole_l3"], "hole_l3"),
+        (["partial_unet", "--data", "/no/such/folder"], "/no/such/folder"),
+        ([*TINY, "--epochs", "0"], "epochs is 0.0"),
+        ([*TINY, "--limit", "0"], "0"),
+    ],
+)
+def test_mistakes_end_with_one_line_that_helps(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and message in said and said.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+def test_help_names_every_option_and_every_model():
+    text = cli.parser().format_help()
+    for action in cli.parser()._actions:
+        assert action.help and all(flag in text for flag in action.option_strings)
+    assert all(name in text.replace("\n", " ") for name in models.names()) and "--resume goes on where it was" in text
+
+
+def test_options_are_read_as_python_reads_them():
+    assert cli.parse_options(["a=1", "b=2.5", "c=False", "d=(1, 2)", "e=None", "f=wide", "g='1'"]) == {
+        "a": 1, "b": 2.5, "c": False, "d": (1, 2), "e": None, "f": "wide", "g": "1",
+    }
+
+
+# -- shipped weights
+
+
+def test_weights_come_back_as_they_went(tmp_path):
+    torch.manual_seed(0)
+    model = models.create("partial_unet", width=4)
+    with torch.no_grad():
+        model.down[0].norm.running_var.fill_(70_000.0)  # beyond what 16 bits can hold
+    path = save_pretrained(model, tmp_path / "some" / "partial_unet.safetensors", {"about": "x", "steps": 1000, "deep": {"a": {"b": 1.0}}})
+    options, state, card = load_pretrained(path)
+    assert options == model.options and card == {"about": "x", "steps": 1000, "deep": {"a": {"b": 1.0}}}
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(state[name], tensor if "down.0.norm.running_var" in name or not tensor.is_floating_point() else tensor.half())
+    assert json.loads(json.dumps(card)) == card and "steps: 1,000" in path.with_suffix(".md").read_text()
+
+
+def test_weights_that_should_not_be_saved_or_loaded(tmp_path):
+    model = models.create("partial_unet", width=4)
+    with pytest.raises(ValueError, match=r"ends in \.safetensors"):
+        save_pretrained(model, tmp_path / "partial_unet.pt", {})
+    with pytest.raises(ValueError, match="a path of this machine"):
+        save_pretrained(model, tmp_path / "a.safetensors", {"command": "train --data=/home/me/pictures"})
+    with pytest.raises(ValueError, match="without a name"):
+        save_pretrained(torch.nn.Linear(2, 2), tmp_path / "a.safetensors", {})
+    with torch.no_grad():
+        model.head.bias.fill_(float("nan"))
+    with pytest.raises(ValueError, match=r"head\.bias hold NaN"):
+        save_pretrained(model, tmp_path / "a.safetensors", {})
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="no weights 'nobody'"):
+        load_pretrained("nobody")
+    torch.save({}, tmp_path / "p.safetensors")
+    (tmp_path / "t.safetensors").write_bytes(b"12345678901234567890")
+    for name, message in (("p", "p.safetensors is a pickle"), ("t", "t.safetensors is cut off or damaged")):
+        with pytest.raises(ValueError, match=message):
+            load_pretrained(tmp_path / f"{name}.safetensors")
+
+
+def test_measuring_in_parts_is_measuring_at_once():
+    torch.manual_seed(0)
+    model = models.create("partial_unet", width=4)
+    images, holes = data.load_images("photos", "test", limit=13), masks.benchmark("boxes", 13)
+    one, other = report.measure(model, images, holes, batch_size=5), report.measure(model, images, holes, batch_size=13)
+    assert model.training
+    for row, values in one.items():
+        assert values == pytest.approx(other[row], rel=1e-5)
+
+
+def test_frozen_masks_go_round_when_there_are_more_images(monkeypatch):
+    holes, words = report.benchmark_masks("lines", 10_003, 32)
+    assert len(holes) == 10_003 and torch.equal(holes[10_000:], holes[:3]) and "first 10,000 of lines" in words
