@@ -24,7 +24,7 @@ export function numberText(value) {
  * notebook go back to it: Escape leaves the widget, Shift or Control with Enter runs the cell, Control with a letter is a command.
  */
 export function frame(label) {
-  const root = h("div", { class: "inp", role: "group", "aria-label": label });
+  const root = h("div", { class: "inp inp-widget", role: "group", "aria-label": label });
   // JupyterLab looks for this mark from the focused element upwards, but only after it has tried that element itself: each needs its own.
   root.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
   root.addEventListener("keydown", (event) => {

@@ -136,12 +136,13 @@ class ConsoleErrors(list[str]):
             self.append(text)
 
 
-def open_notebook(page: Page, path: str, *, lab: Lab | None = None) -> None:
-    """Open a notebook of the lab's folder and wait until its cells are there and its kernel is idle."""
+def open_notebook(page: Page, path: str, *, lab: Lab | None = None, kernel: bool = True) -> None:
+    """Open a notebook of the lab's folder; wait until its cells are there and, unless ``kernel`` is False, its kernel is idle."""
     base: Any = lab if lab is not None else page.lab  # type: ignore[attr-defined]  # the fixture puts it there
     page.goto(f"{base.address}/lab/tree/{path}?reset&token={base.token}", timeout=PATIENCE)
     page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell", timeout=PATIENCE)
-    wait_idle(page)
+    if kernel:
+        wait_idle(page)
 
 
 _NOTEBOOK = "window.jupyterapp.shell.currentWidget"
