@@ -74,7 +74,7 @@ def test_jupyterlab_starts_on_the_workspace(small_course, tmp_path):
     server, port = listening()
     server.close()
     places = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
-    env = os.environ | places | {"JUPYTER_TOKEN": "secret", "INPAINTLIB_PROFILE": ""}
+    env = os.environ | places | {"JUPYTER_TOKEN": "secret"}
     command = [sys.executable, "-m", "course", "--root", str(small_course.root), "lab", "--no-browser", "--port", str(port)]
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
     said: list[str] = []
@@ -82,7 +82,7 @@ def test_jupyterlab_starts_on_the_workspace(small_course, tmp_path):
     reader.start()
     try:
         content = json.loads(get(process, said, f"http://127.0.0.1:{port}/api/contents/lessons?token=secret"))
-        assert [item["name"] for item in content["content"]] == ["01_start.ipynb", "03_windows.ipynb"]
+        assert sorted(item["name"] for item in content["content"]) == ["01_start.ipynb", "03_windows.ipynb"]
         page = get(process, said, f"http://127.0.0.1:{port}/lab/tree/lessons/01_start.ipynb?token=secret")
         assert "jupyter-config-data" in page
         plugin = f"http://127.0.0.1:{port}/lab/api/settings/@jupyterlab/apputils-extension:notification?token=secret"
