@@ -29,8 +29,8 @@ MAP = ("<!-- course map -->", "<!-- end of course map -->")
 
 def stamp_of(target: Target, notebook: dict[str, Any], tree: Tree) -> dict[str, str]:
     """What the outputs of this notebook have to be made from."""
-    checks = target.source.with_name("checks.py")
-    also = [checks] if target.kind == "solution" and checks.exists() else []
+    beside = ["questions.toml", *(["checks.py"] if target.kind == "solution" else [])]
+    also = [path for name in beside if (path := target.source.with_name(name)).exists()]
     return stamp.stamp(code_of(notebook), tree, also)
 
 

@@ -30,7 +30,7 @@ def stamp(code: Iterable[str], tree: Tree, also: Iterable[Path] = ()) -> dict[st
     Args:
         code: the sources of its code cells, in order.
         tree: the course.
-        also: Python files that it uses without importing them, such as its checks.
+        also: files that it uses without importing them, such as its checks and its questions.
 
     Returns:
         ``{"code": hash, "inpaintlib/masks.py": hash, ...}``, paths relative to the root, hashes of 12 hexadecimal digits.
@@ -41,7 +41,10 @@ def stamp(code: Iterable[str], tree: Tree, also: Iterable[Path] = ()) -> dict[st
     scan = _Scan(tree.root)
     scan.program(program)
     for path in also:
-        scan.file(path, package="")
+        if path.suffix == ".py":
+            scan.file(path, package="")
+        else:
+            scan.data.add(path)
     found = {"code": _digest("\n\0".join(cells).encode())}
     for path in sorted(scan.modules | scan.data):
         content = path.read_bytes() if raw or path in scan.data else _bare(path)
@@ -117,7 +120,9 @@ class _Scan:
         self.root = root
         self.modules: set[Path] = set()
         self.data: set[Path] = set()
-        self._files = {path.name: path for name in PACKAGES for path in sorted((root / name).rglob("*")) if path.suffix in _DATA}
+        units = root / "course" / "units"  # what lies there belongs to one unit and comes by `also`
+        data = (path for name in PACKAGES for path in sorted((root / name).rglob("*")) if path.suffix in _DATA and units not in path.parents)
+        self._files = {path.name: path for path in data}
         self._weights = {path.stem: path for path in self._files.values() if path.suffix == ".safetensors"}
 
     def program(self, text: str) -> None:
