@@ -33,13 +33,6 @@ class CheckFailed(AssertionError):
         return [f"CheckFailed: {self}"]
 
 
-class NotWritten(NotImplementedError):
-    """The stub is untouched."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"NotImplementedError: {self}"]
-
-
 def strict() -> bool:
     """Whether a wrong answer raises.
 
@@ -76,8 +69,7 @@ def check(task_id: str, function: Callable[..., Any] | None = None) -> CheckResu
         raise TypeError(f'check("{task_id}", ...) needs the function itself, check("{task_id}", {task.function}); got {given}.')
     result = run(task, function)
     if strict():
-        if result.status == "stub":
-            raise NotWritten(str(result)) from None
+        _raise_if_stub(result.got)
         if not result.passed:
             raise CheckFailed(result) from None
     return _show(result)
@@ -123,9 +115,15 @@ def look(task_id: str, function: Callable[..., Any] | None = None) -> _Note:
     if isinstance(task, OpenTask):
         raise TypeError(f"{task_id} has no single right answer that could be drawn; see check({task_id!r}).")
     outcome, text, markup = draw_example(task, function)
-    if outcome.status == "stub" and strict():
-        raise NotWritten(outcome.message) from None
+    if strict():
+        _raise_if_stub(outcome.got)
     return _Note(text, markup)
+
+
+def _raise_if_stub(got: object) -> None:
+    """The stub's own error once more, and nothing of the way it came."""
+    if isinstance(got, NotImplementedError):
+        raise got.with_traceback(None) from None
 
 
 def _show(result: Any) -> Any:

@@ -37,7 +37,8 @@ class _SelfShowing:
         shell = get_ipython()
         if shell is not None and getattr(self, "_shown_in", None) == shell.execution_count:
             return
-        display({"text/plain": str(self), "text/html": self._repr_html_()}, raw=True)
+        # The first line of the text is for programs: `course validate` looks for it in untouched exercises.
+        display({"text/plain": f"{self!r}\n{self}", "text/html": self._repr_html_()}, raw=True)
 
     def _repr_html_(self) -> str:
         raise NotImplementedError
@@ -179,7 +180,8 @@ class OpenResult(_SelfShowing):
         rows = [f"  {points}  {text}" for points, text in self.task.rubric]
         return "\n".join([f"{self.task.id}: {self.task.points} points, marked by a reader. What counts:", *rows])
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"<check of {self.task.id}: open>"
 
     def _repr_html_(self) -> str:
         cell = 'style="text-align:left;background:#fff;color:#1a1a2e;padding:.2em .8em"'
