@@ -121,8 +121,8 @@ class _Scan:
         self.modules: set[Path] = set()
         self.data: set[Path] = set()
         units = root / "course" / "units"  # what lies there belongs to one unit and comes by `also`
-        data = (path for name in PACKAGES for path in sorted((root / name).rglob("*")) if path.suffix in _DATA and units not in path.parents)
-        self._files = {path.name: path for path in data}
+        data = (path for name in PACKAGES for path in sorted((root / name).rglob("*")) if path.suffix in _DATA)
+        self._files = {path.name: path for path in data if units not in path.parents}
         self._weights = {path.stem: path for path in self._files.values() if path.suffix == ".safetensors"}
 
     def program(self, text: str) -> None:
