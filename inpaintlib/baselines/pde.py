@@ -1,29 +1,22 @@
-"""Filling a hole without learning anything: the methods that every network has to beat.
+"""Filling a hole with colours that flow in from its rim: from the mean colour to partial differential equations.
 
     mean_fill       the mean colour of the known pixels; the least one can do
     fast_marching   Telea 2004: from the rim inwards, each pixel a weighted mean of what is already there
     navier_stokes   Bertalmio, Bertozzi, Sapiro 2001: lines of equal brightness are carried on into the hole
     biharmonic      Damelin, Hoang 2018: the smoothest surface through the known pixels
 
-All are inpainters: ``(image, mask) -> image`` of the same shape, dtype and device, known pixels bit for bit as they came, and no pixel
-under the hole ever read. An image whose mask is known everywhere comes back as it is; one without a known pixel is a
-ValueError, since there is nothing to go by. The last three compute one image after another on the CPU.
+None of them knows what a texture is: what they fill in is smooth. The last three compute one image after another on the CPU.
 """
 
 from __future__ import annotations
-
-import difflib
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from inpaintlib._check import as_pair
+from inpaintlib.baselines._door import as_fillable, fill_each
 
-__all__ = ["biharmonic", "fast_marching", "get", "mean_fill", "names", "navier_stokes"]
-
-Inpainter = Callable[..., Tensor]
+__all__ = ["biharmonic", "fast_marching", "mean_fill", "navier_stokes"]
 
 
 def mean_fill(image: Tensor, mask: Tensor) -> Tensor:
@@ -46,7 +39,7 @@ def mean_fill(image: Tensor, mask: Tensor) -> Tensor:
     >>> mean_fill(image, torch.tensor([[[[1, 1, 0]]]]))
     tensor([[[[0.2500, 0.7500, 0.5000]]]])
     """
-    image, mask = _as_fillable(image, mask)
+    image, mask = as_fillable(image, mask)
     work = image.float() if image.dtype in (torch.float16, torch.bfloat16) else image
     known = mask.to(work.dtype)
     mean = (work * known).sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True)  # (B, C, 1, 1)
@@ -107,61 +100,7 @@ def biharmonic(image: Tensor, mask: Tensor) -> Tensor:
     """
     from skimage.restoration import inpaint_biharmonic
 
-    return _each(image, mask, lambda picture, hole: inpaint_biharmonic(picture, hole, channel_axis=-1))
-
-
-_BASELINES: dict[str, Inpainter] = {f.__name__: f for f in (mean_fill, fast_marching, navier_stokes, biharmonic)}
-
-
-def names() -> list[str]:
-    """The baselines' names, simplest first.
-
-    >>> names()
-    ['mean_fill', 'fast_marching', 'navier_stokes', 'biharmonic']
-    """
-    return list(_BASELINES)
-
-
-def get(name: str) -> Inpainter:
-    """The inpainter of that name.
-
-    Raises:
-        ValueError: there is none of that name.
-
-    >>> get("mean_fill") is mean_fill
-    True
-    """
-    if name not in _BASELINES:
-        near = difflib.get_close_matches(str(name), _BASELINES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"there is no baseline {name!r}; expected one of {', '.join(_BASELINES)}.{hint}")
-    return _BASELINES[name]
-
-
-def _as_fillable(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """The door of every baseline: a checked pair with at least one known pixel in each image."""
-    image, mask = as_pair(image, mask)
-    blank = (mask.flatten(1).amax(1) == 0).nonzero().flatten().tolist()
-    if blank:
-        raise ValueError(
-            f"mask {blank[0]} has no known pixel ({len(blank)} of {len(mask)} masks), so there is nothing to fill from. "
-            "1 = known, 0 = hole: if the mask is the other way round, pass 1 - mask."
-        )
-    return image, mask
-
-
-def _each(image: Tensor, mask: Tensor, fill: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Tensor:
-    """Fill one image after another. ``fill`` gets (H, W, C) float64 in [0, 1], zero in the hole, and (H, W) bool, True = hole."""
-    image, mask = _as_fillable(image, mask)
-    pictures = image.detach().to("cpu", torch.float64).permute(0, 2, 3, 1).numpy()  # (B, H, W, C)
-    holes = (mask[:, 0] == 0).cpu().numpy()  # (B, H, W)
-    results = []
-    for picture, hole in zip(pictures, holes, strict=True):
-        blanked = np.where(hole[..., None], 0.0, picture)
-        results.append(fill(blanked, hole) if hole.any() else picture)
-    filled = torch.from_numpy(np.stack(results)).permute(0, 3, 1, 2).to(image.dtype).to(image.device)
-    # The known pixels come from the image itself, not from its trip through another dtype.
-    return torch.where(mask.bool(), image, filled)
+    return fill_each(image, mask, lambda picture, hole: inpaint_biharmonic(picture, hole, channel_axis=-1))
 
 
 def _opencv(image: Tensor, mask: Tensor, radius: float, method: str) -> Tensor:
@@ -180,4 +119,4 @@ def _opencv(image: Tensor, mask: Tensor, radius: float, method: str) -> Tensor:
         filled = np.dstack([cv2.inpaint(channel, frame_hole, radius, getattr(cv2, method)) for channel in channels])
         return filled[1:-1, 1:-1] / 65535
 
-    return _each(image, mask, fill)
+    return fill_each(image, mask, fill)

@@ -1,0 +1,68 @@
+"""The door of the baselines: what all of them check, and how one image after another is filled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inpaintlib._check import as_pair
+
+__all__ = ["as_fillable", "check_patch", "copy_each", "fill_each"]
+
+
+def as_fillable(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The door of every baseline: a checked pair with at least one known pixel in each image."""
+    image, mask = as_pair(image, mask)
+    blank = (mask.flatten(1).amax(1) == 0).nonzero().flatten().tolist()
+    if blank:
+        raise ValueError(
+            f"mask {blank[0]} has no known pixel ({len(blank)} of {len(mask)} masks), so there is nothing to fill from. "
+            "1 = known, 0 = hole: if the mask is the other way round, pass 1 - mask."
+        )
+    return image, mask
+
+
+def fill_each(image: Tensor, mask: Tensor, fill: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Tensor:
+    """Fill one image after another on the CPU.
+
+    ``fill`` gets (H, W, C) float64 in [0, 1], zero in the hole, and (H, W) bool, True = hole; it answers the filled picture.
+    """
+    image, mask = as_fillable(image, mask)
+    pictures = image.detach().to("cpu", torch.float64).permute(0, 2, 3, 1).numpy()  # (B, H, W, C)
+    holes = (mask[:, 0] == 0).cpu().numpy()  # (B, H, W)
+    results = []
+    for picture, hole in zip(pictures, holes, strict=True):
+        blanked = np.where(hole[..., None], 0.0, picture)
+        results.append(fill(blanked, hole) if hole.any() else picture)
+    filled = torch.from_numpy(np.stack(results)).permute(0, 3, 1, 2).to(image.dtype).to(image.device)
+    # The known pixels come from the image itself, not from its trip through another dtype.
+    return torch.where(mask.bool(), image, filled)
+
+
+def copy_each(image: Tensor, mask: Tensor, find: Callable[[Tensor, Tensor, int], Tensor]) -> Tensor:
+    """Fill one image after another with copies of its own known pixels.
+
+    ``find`` gets a picture (C, H, W), float32 on the CPU and zero in the hole, its hole (H, W) bool, and its place in the batch; it
+    answers, (H, W) long, which pixel (y * W + x) each pixel is a copy of, itself where it is known.
+    """
+    image, mask = as_fillable(image, mask)
+    holes = (mask[:, 0] == 0).cpu()  # (B, H, W)
+    pictures = image.detach().to("cpu", torch.float32)
+    results = []
+    for i, (picture, hole) in enumerate(zip(pictures, holes, strict=True)):
+        result = image[i]
+        if hole.any():
+            source = find(picture.masked_fill(hole, 0), hole, i).flatten()
+            result = result.flatten(1)[:, source.to(image.device)].view_as(result)  # in the image's own dtype: bit for bit
+        results.append(result)
+    return torch.stack(results)
+
+
+def check_patch(patch: int, name: str = "patch") -> int:
+    """The radius of a patch, which must be square and have a centre."""
+    if not isinstance(patch, int) or patch < 3 or patch % 2 == 0:
+        raise ValueError(f"{name} is {patch!r}; expected an odd number of pixels, at least 3: the side of a square that has a centre.")
+    return patch // 2
