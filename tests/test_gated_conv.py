@@ -68,7 +68,38 @@ def test_gradients_by_finite_differences():
     weight = torch.randn(4, 2, 3, 3, generator=g, dtype=torch.float64, requires_grad=True)
     bias = torch.randn(4, generator=g, dtype=torch.float64, requires_grad=True)
     for stride, dilation in ((1, 1), (2, 1), (1, 2)):
-        assert torch.autograd.gradcheck(lambda *a, s=stride, d=dilation: gated_conv2d(*a, s, 2, d), (x, weight, bias))
+        for activation in (F.elu, torch.tanh, None):  # ELU has a derivative written by hand
+
+            def both(*tensors, options=(stride, 2, dilation, activation)):
+                return gated_conv2d(*tensors, *options)
+
+            assert torch.autograd.gradcheck(both, (x, weight, bias))
+    for pick in (lambda y, gate: y, lambda y, gate: gate, lambda y, gate: y * gate):
+        assert torch.autograd.gradcheck(lambda *a, pick=pick: pick(*gated_conv2d(*a, 2)), (x, weight, bias))
+
+
+def test_second_derivatives_by_finite_differences():
+    """A critic of gated convolutions would need them for its gradient penalty."""
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 1, 3, 3, generator=g, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(2, 1, 2, 2, generator=g, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x, w: gated_conv2d(x, w), (x, weight))
+
+
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+def test_the_quick_way_gives_what_autograd_gives(memory):
+    layer, other = GatedConv2d(3, 5, 3, padding=1), GatedConv2d(3, 5, 3, padding=1, activation=lambda f: F.elu(f))
+    other.load_state_dict(layer.state_dict())
+    x, up = torch.randn(2, 3, 8, 8).to(memory_format=memory), torch.randn(2, 5, 8, 8)
+    grads = []
+    for module in (layer, other):
+        leaf = x.clone().requires_grad_()
+        (module(leaf) * up + module.gate(leaf)).sum().backward()
+        grads.append([leaf.grad, module.weight.grad, module.bias.grad])
+    torch.testing.assert_close(layer(x), other(x))
+    torch.testing.assert_close(grads[0], grads[1])
+    with torch.no_grad():
+        assert torch.equal(layer(x), layer(x))
 
 
 def test_activation_comes_before_the_gate():
