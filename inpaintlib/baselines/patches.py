@@ -12,8 +12,8 @@ picture. With E[.] the plain value where s is known and the mean over the pictur
     distance(q, s) = sum w E[(q - s)^2] = sum w q^2  -  2 sum w q E[s]  +  sum w E[s^2]
 
 So fully known sources win where there are any, partly known ones help out where there are none (many thin lines), and no threshold
-is needed. The first sum is the same for all sources; the others are a cross-correlation of the pictures E[s] and E[s^2] with the kernels -2 w q and w.
-**Comparing a patch with every patch of a picture is a convolution**, and PyTorch does that fast: no other trick is used.
+is needed. The first sum is the same for all sources; the others are a cross-correlation of the pictures E[s] and E[s^2] with the
+kernels -2 w q and w. **Comparing a patch with every patch of a picture is a convolution**, and PyTorch does that fast: no other trick is used.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Layer(NamedTuple):
 
 
 def nearest_patch(
-    image: Tensor, mask: Tensor, *, patch: int = 9, sharpness: float = 6.4, watch: Callable[[Layer], object] | None = None
+    image: Tensor, mask: Tensor, *, patch: int = 7, sharpness: float = 5.0, watch: Callable[[Layer], object] | None = None
 ) -> Tensor:
     """Fill from the rim inwards; each pixel becomes a copy of the known pixel whose surroundings are most like its own.
 
@@ -52,8 +52,7 @@ def nearest_patch(
         image: float (B, C, H, W) in [0, 1].
         mask: (B, 1, H, W), 1 = known, 0 = hole.
         patch: side of the surroundings that are compared, in pixels, odd, at least 3.
-        sharpness: how fast the weights fall off: they are a Gaussian whose standard deviation is patch / sharpness (6.4 is the value of
-            Efros and Leung). 0 weighs all alike.
+        sharpness: how fast the weights fall off: they are a Gaussian whose standard deviation is patch / sharpness. 0 weighs all alike.
         watch: called with each :class:`Layer` once it is filled, for drawing where pixels come from.
 
     Returns:
@@ -123,14 +122,14 @@ class Sources:
         hidden = F.pad(hole, frame, value=True)
         value = torch.where(hidden, mean[:, None, None], F.pad(picture, frame))  # E[s]: (C, H + 2r, W + 2r)
         squared = torch.where(hidden, square, F.pad(picture.square().sum(0), frame))  # E[s^2]
-        self._expected = torch.cat((value, squared[None]))[None]  # (1, C + 1, H + 2r, W + 2r)
+        self.expected = torch.cat((value, squared[None]))[None]  # (1, C + 1, H + 2r, W + 2r)
         self._barred = torch.where(hole if allowed is None else ~allowed, torch.inf, 0.0).flatten()  # (H * W,)
 
     def distances(self, patches: Tensor, weights: Tensor) -> Tensor:
         """From each patch (n, C, side, side) with its weights (n, 1, side, side), zero where unknown, to every source: (n, H * W)."""
         kernels = torch.cat((-2 * weights * patches, weights), 1)  # (n, C + 1, side, side)
         own = (weights * patches.square()).flatten(1).sum(1, keepdim=True)
-        return F.conv2d(self._expected, kernels)[0].flatten(1) + own + self._barred
+        return F.conv2d(self.expected, kernels)[0].flatten(1) + own + self._barred
 
     def nearest(self, patches: Tensor, weights: Tensor) -> Tensor:
         """The nearest source of each patch: long (n,), y * W + x; the first one where several are equally near."""
