@@ -57,14 +57,15 @@ def parts(tree: Tree, *, full: bool = False) -> list[Part]:
     one_core = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // int(workers))), "MPLBACKEND": "Agg", **size}
     pytest = [python, "-m", "pytest", "-q", *(["-o", "timeout=3600"] if full else [])]
     # Benchmarks run each function once here, so that they cannot rot; only make bench measures.
-    unit = ["-n", workers, "--dist", "loadgroup", "-m", "not browser", "--benchmark-disable", "--ignore=tests/browser", "--ignore=course/units"]
+    unit = ["-n", workers, "--dist", "loadgroup", "-m", "not browser", "--benchmark-disable"]
+    unit += ["--ignore=tests/browser", "--ignore=course/units"]
     no_chromium = "" if find_chromium() else "NO CHROMIUM ON THIS MACHINE: the browser tests are skipped (sudo apt-get install chromium)"
     return [
         Part("notebooks up to date", [python, "-m", "course", "build", "--check"]),
         Part("ruff", [python, "-m", "ruff", "check", "."]),
         Part("mypy", [python, "-m", "mypy"]),
         Part("pytest", [*pytest, *unit, "tests", "inpaintlib", "course"], one_core),
-        Part("notebooks run", [python, "-m", "course", "validate", "--workers", workers], size),
+        Part("notebooks run", [python, "-m", "course", "validate", "--workers", workers], one_core),
         Part("browser", [*pytest, "-m", "browser", "tests/browser"], size, skip=no_chromium),
     ]
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -158,17 +159,20 @@ def stub_problems(notebook: dict[str, Any], folder: Path, profile: str = "quick"
     return problems + [f"nothing notices that the task {task!r} is not written: no check, no NotImplementedError" for task in unseen]
 
 
-def run_stubs(paths: Sequence[Path], folder: Path, profile: str) -> list[Row]:
-    """A row for each untouched exercise."""
-    rows = []
-    for path in paths:
+def run_stubs(paths: Sequence[Path], folder: Path, profile: str, workers: int) -> list[Row]:
+    """A row for each untouched exercise; ``workers`` of them run side by side."""
+
+    def run(path: Path) -> Row:
         place = folder / "stubs" / path.stem
         place.mkdir(parents=True)
         begin = time.perf_counter()
         notebook = json.loads(path.read_text("utf-8"))
         problems = stub_problems(notebook, place, profile)
-        rows.append(Row(f"{path.parent.name}/{path.name}", len(notebook["cells"]), time.perf_counter() - begin, 0.0, tuple(problems)))
-    return rows
+        count = sum(cell["cell_type"] == "code" for cell in notebook["cells"])
+        return Row(f"{path.parent.name}/{path.name}", count, time.perf_counter() - begin, 0.0, tuple(problems))
+
+    with ThreadPoolExecutor(workers) as pool:  # they wait for their kernels, which are processes
+        return list(pool.map(run, paths))
 
 
 def report(rows: Sequence[Row], profile: str) -> str:
@@ -198,9 +202,10 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
         raise CourseError(f"There is no notebook of {', '.join(sorted(unknown))}.")
     if not executed:
         raise CourseError("There is no notebook to run. Build them first: python -m course build --execute")
+    workers = max(1, args.workers)
     folder = Path(tempfile.mkdtemp(prefix="course läuft "))  # as on a student's machine: a space, an umlaut
     try:
-        rows = run_nbval(executed, folder, args.profile, max(1, args.workers)) + run_stubs(stubs, folder, args.profile)
+        rows = run_nbval(executed, folder, args.profile, workers) + run_stubs(stubs, folder, args.profile, workers)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     missing = {f"{path.parent.name}/{path.name}": gaps(path) for path in executed}

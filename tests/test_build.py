@@ -134,6 +134,11 @@ def test_checks_make_solutions_stale(executed_course):
     }
 
 
+def test_questions_make_what_shows_them_stale(executed_course):
+    executed_course.lesson("windows").with_name("questions.toml").write_text("[first]\nanswer = '3'\n")
+    assert set(whys(executed_course)) == {"notebooks/03_windows.ipynb", "solutions/03_windows.ipynb"}
+
+
 def test_a_notebook_that_was_edited_by_hand_is_named(executed_course):
     edit(executed_course.exercises / "03_windows.ipynb", "Write down", "Note down")
     assert whys(executed_course) == {"exercises/03_windows.ipynb": "the cell windows-006 differs from course/units/windows/exercise.py"}

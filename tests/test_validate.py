@@ -151,7 +151,7 @@ def test_untouched_exercises_fail_in_one_way_only(tmp_path, cells, expected):
 
 
 def test_the_command_validates_a_course_and_writes_its_report(executed_course, capfd):
-    assert main(["--root", str(executed_course.root), "validate", "--workers", "1", "windows"]) == 0
+    assert main(["--root", str(executed_course.root), "validate", "--workers", "2", "windows"]) == 0
     report = json.loads((executed_course.reports / "notebooks-quick.json").read_text("utf-8"))
     assert [row["notebook"] for row in report] == ["notebooks/03_windows.ipynb", "solutions/03_windows.ipynb", "exercises/03_windows.ipynb"]
     assert [bool(row["problems"]) for row in report] == [False, False, False]
