@@ -173,18 +173,18 @@ viz.show(
 # and the hole shrinks from its rim.
 
 # %%
-predict("partial_convolution/round_hole")
+predict("partial_convolution/square_hole")
 
 # %%
-rows, columns = torch.meshgrid(torch.arange(24), torch.arange(24), indexing="ij")
-hole = ((rows - 11.5) ** 2 + (columns - 11.5) ** 2 > 25).float()[None, None]
+hole = torch.ones(1, 1, 24, 24)
+hole[..., 7:17, 7:17] = 0
 after_each, m = {"mask": hole[0]}, hole
 for layer in range(1, 6):
     _, m = partial_conv2d(m, m, average, padding=1)
     after_each[f"after layer {layer}"] = m[0]
 viz.show(
     viz.image_row(after_each),
-    alt="Six small squares: a white square with a black disc, and the disc after each of five layers, "
+    alt="Six small squares: a white square with a black square in it, and the same after each of five layers, the black one "
     "smaller each time and gone after the fifth.",
     caption="White is known. Each 3 x 3 layer takes one pixel from the rim of the hole.",
 )
@@ -228,7 +228,7 @@ filled = last_mask["out"].flatten(1).all(dim=1)
 print(f"{int(filled.sum())} of {len(filled)} masks are full after the last layer")
 
 # %% [markdown]
-# ## S3's figure: the mean filter, again and again
+# ## The mean filter, again and again
 #
 # Now the picture that one of the course projects used to explain partial convolution. Top: a 5 x 5 mean filter with ordinary convolution. Bottom: the
 # same with partial convolution. Both filter the *whole* picture here, known pixels too, so both blur. Look at the hole and at the border.
