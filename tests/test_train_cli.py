@@ -29,8 +29,8 @@ pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 
 TINY = ["partial_unet", "--option", "width=4", "--data", "photos", "--limit", "64"]
 TINY += ["--precision", "fp32", "--threads", "1", "--device", "cpu"]
-LONG = [*TINY, "--epochs", "40", "--batch-size", "8", "--checkpoint-seconds", "0.05", "--evaluate", "5", "--test-images", "20"]
-STEPS = 280  # 40 epochs of 7: the 7 crops of one photograph are held out
+LONG = [*TINY, "--epochs", "30", "--batch-size", "8", "--checkpoint-seconds", "0.05", "--evaluate", "5", "--test-images", "20"]
+STEPS = 210  # 30 epochs of 7: the 7 crops of one photograph are held out
 
 
 def command(out: Path, *more: str) -> list[str]:
@@ -39,8 +39,8 @@ def command(out: Path, *more: str) -> list[str]:
 
 def steps_logged(out: Path) -> int:
     path = out / "log.jsonl"
-    rows = History.read(path).rows if path.exists() else []
-    return rows[-1]["step"] if rows else 0
+    lines = path.read_text().splitlines()[-2:] if path.exists() else []
+    return max((json.loads(line)["step"] for line in lines if line.endswith("}")), default=0)
 
 
 def stop_at(out: Path, step: int, how: signal.Signals, *more: str) -> tuple[int, str]:
@@ -49,7 +49,7 @@ def stop_at(out: Path, step: int, how: signal.Signals, *more: str) -> tuple[int,
     with subprocess.Popen(command(out, *more), start_new_session=True, **streams) as process:
         deadline = time.monotonic() + 120
         while steps_logged(out) < step and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.002)
+            time.sleep(0.005)
         time.sleep(random.random() * 0.1)
         process.send_signal(how)
         said, _ = process.communicate(timeout=60)
@@ -73,33 +73,26 @@ def undisturbed(tmp_path_factory) -> Path:
     return out
 
 
-def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(undisturbed, tmp_path, full):
-    out, kills = tmp_path / "ein Ordner für Läufe", 20 if full else 2
-    moments = sorted(random.sample(range(5, STEPS - 40), kills))
-    survived = 0
-    for number, step in enumerate(moments):
-        status, said = stop_at(out, step, signal.SIGKILL, *(["--resume"] if number else []))
-        survived += status == 0  # a slow poll may come too late for a late kill
-        assert status in (0, -signal.SIGKILL), said
-    assert survived < kills
-    done = subprocess.run(command(out, "--resume"), capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert same(final(out), final(undisturbed)), f"killed after the steps {moments}"
-    assert (out / "partial_unet.safetensors").read_bytes()[-50_000:] == (undisturbed / "partial_unet.safetensors").read_bytes()[-50_000:]
-    steps = History.read(out / "log.jsonl")["loss"]
-    assert steps == History.read(undisturbed / "log.jsonl")["loss"]
-
-
-def test_ctrl_c_and_a_clusters_end_save_and_say_how_to_go_on(undisturbed, tmp_path):
-    out = tmp_path / "run"
-    for number, (how, step) in enumerate([(signal.SIGINT, 30), (signal.SIGTERM, 150)]):
+def test_whatever_ends_it_it_goes_on_as_if_nothing_had_happened(undisturbed, tmp_path, full):
+    """kill -9 (twice, or twenty times), Ctrl-C, and a cluster's polite end, at random moments of one run."""
+    out = tmp_path / "ein Ordner für Läufe"
+    ends = [signal.SIGKILL] * (20 if full else 2) + [signal.SIGINT, signal.SIGTERM]
+    random.shuffle(ends)
+    moments = sorted(random.sample(range(5, STEPS - 40), len(ends)))
+    for number, (how, step) in enumerate(zip(ends, moments, strict=True)):
         status, said = stop_at(out, step, how, *(["--resume"] if number else []))
-        assert status == 130, said
-        assert "stopped after step" in said and "saved in" in said and "To go on:\n  python -m inpaintlib.train partial_unet" in said
-        assert said.rstrip().endswith("--resume") and said.count("--resume") == 1
+        assert status == (-signal.SIGKILL if how == signal.SIGKILL else 130), said
+        if how != signal.SIGKILL:
+            assert "stopped after step" in said and "saved in" in said and "To go on:\n  python -m inpaintlib.train partial_unet" in said
+            assert said.rstrip().endswith("--resume") and said.count("--resume") == 1
     done = subprocess.run(command(out, "--resume"), capture_output=True, text=True)
-    assert done.returncode == 0 and "going on after step" in done.stdout
-    assert same(final(out), final(undisturbed))
+    assert done.returncode == 0 and "going on after step" in done.stdout, done.stdout + done.stderr
+    assert same(final(out), final(undisturbed)), f"ended by {ends} after the steps {moments}"
+    shipped, expected = (load_pretrained(folder / "partial_unet.safetensors") for folder in (out, undisturbed))
+    assert same(shipped[1], expected[1]) and shipped[2]["quality on the test images"] == expected[2]["quality on the test images"]
+    rows = [dict(zip(*History.read(folder / "log.jsonl")["loss"], strict=True)) for folder in (out, undisturbed)]
+    # A polite end closes its row of means early; all other rows are the same ones.
+    assert len(set(rows[0].items()) & set(rows[1].items())) >= len(rows[1]) - 2
 
 
 def test_the_card_tells_what_can_be_measured_again(undisturbed):
@@ -126,7 +119,7 @@ def test_the_card_tells_what_can_be_measured_again(undisturbed):
         assert table[row]["SSIM"] == pytest.approx(float(metrics.ssim(picture, target, data_range=1.0, **where).mean()), abs=0.002)
     assert table["raw, hole"]["PSNR dB"] == pytest.approx(table["composited, hole"]["PSNR dB"])
 
-    assert card["steps"] == STEPS and card["epochs"] == 40 and card["images seen"] == STEPS * 8 and card["seed"] == 0
+    assert card["steps"] == STEPS and card["epochs"] == 30 and card["images seen"] == STEPS * 8 and card["seed"] == 0
     assert card["parameters"] == sum(p.numel() for p in model.parameters())
     assert card["torch"] == torch.__version__ and card["training images"] <= 64 and "scikit-image" in card["data"]
     assert masks.sha256(masks.benchmark("lines", 20))[:16] in card["test masks"]

@@ -203,7 +203,7 @@ class Run:
         for name, value in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.counted += 1
-        if self.counted >= self.log_every:
+        if step % self.log_every == 0:
             self._write_means(step, epochs)
 
     def _write_means(self, step: int, epochs: float) -> None:
