@@ -1,8 +1,7 @@
 """From shapes to pixels: a convex shape covers one run of pixels in each row.
 
-Lines, discs, boxes and the segments of a brush stroke have that in common. So N shapes on H rows are two tables of shape (N, H), the
-column where each run starts and the one where it ends (inclusive; where a shape misses a row, the end lies before the start).
-:func:`paint` turns the runs of all shapes of all masks into pixels at once.
+Lines, discs, boxes and the segments of a brush stroke have that in common. So a set of shapes is a list of runs, each with the shape
+that it belongs to, its row, and its first and last column; and :func:`paint` turns all runs of all masks into pixels at once.
 
 Everything is computed in whole numbers, or in float64 operations that IEEE 754 rounds exactly (product, quotient, square root): the same
 pixels on every machine and device.
@@ -11,59 +10,75 @@ pixels on every machine and device.
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["SUBPIXELS", "box_runs", "capsule_runs", "disc_runs", "line_runs", "paint"]
+__all__ = ["SUBPIXELS", "Runs", "box_runs", "capsule_runs", "disc_runs", "line_runs", "paint"]
 
 SUBPIXELS = 16  # discs and strokes are placed on a grid of 1/16 pixel
-_FAR = 1 << 30  # "no run in this row": start = _FAR, end = -_FAR
+_FAR = 1 << 30  # a row without a run: start = _FAR, end = -_FAR
 _BITS = 16  # OpenCV computes its lines in 1/65536 pixel
 _ONE, _HALF = 1 << _BITS, 1 << (_BITS - 1)
 _TABLES = (32, 64)  # the shapes of lines up to this reach are looked up, longer ones computed
 
 
-def paint(owner: Tensor, start: Tensor, end: Tensor, count: int, width: int) -> Tensor:
+class Runs(NamedTuple):
+    """Runs of pixels, all (M,): which shape, which row, the first column and the last one. Columns may lie outside the image."""
+
+    shape: Tensor
+    row: Tensor
+    start: Tensor
+    end: Tensor
+
+
+def paint(owner: Tensor, runs: Runs, count: int, height: int, width: int) -> Tensor:
     """All runs of all masks at once: +1 where a run starts, -1 behind its end, and a running sum along the row.
 
     Args:
         owner: (N,), the mask that each shape belongs to.
-        start, end: (N, H), the runs; what lies outside the image is cut off.
-        count, width: the number of masks and of columns.
+        runs: of the N shapes.
+        count, height, width: the number of masks and their size.
 
     Returns:
-        bool (count, H, width), True where at least one shape covers the pixel.
+        bool (count, height, width), True where at least one shape covers the pixel.
     """
-    height = start.shape[1]
-    start = start.clamp(0, width)
-    behind = torch.maximum((end + 1).clamp(0, width), start)
-    row = owner[:, None] * height + torch.arange(height, device=owner.device)  # (N, H), rows counted through all masks
-    steps = torch.zeros(count * height * (width + 1), dtype=torch.int16, device=owner.device)
-    one = torch.ones((), dtype=torch.int16, device=owner.device).expand(start.numel())
-    steps.index_add_(0, (row * (width + 1) + start).flatten(), one)
-    steps.index_add_(0, (row * (width + 1) + behind).flatten(), -one)
-    return steps.view(count, height, width + 1).cumsum(2, dtype=torch.int16)[..., :width] > 0
+    stride = width + 1  # a row has one place more than pixels, for the -1 behind a run that touches the border
+    row = (owner[runs.shape] * height + runs.row) * stride  # where the run's row begins
+    start = runs.start.clamp(0, width)
+    behind = torch.maximum(runs.end.clamp(-1, width - 1) + 1, start)
+    steps = torch.zeros(count * height * stride, dtype=torch.int16, device=row.device)
+    one = torch.ones((), dtype=torch.int16, device=row.device).expand(len(row))
+    steps.index_add_(0, row + start, one)
+    steps.index_add_(0, row + behind, -one)
+    return steps.view(count, height, stride).cumsum(2, dtype=torch.int16)[..., :width].bool()
 
 
-def box_runs(left: Tensor, top: Tensor, width: Tensor, height: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+def _gather(start: Tensor, end: Tensor) -> Runs:
+    """The runs in two tables (N, H) of first and last columns, without the rows that a shape misses."""
+    shape, row = torch.nonzero(start <= end, as_tuple=True)
+    return Runs(shape, row, start[shape, row], end[shape, row])
+
+
+def box_runs(left: Tensor, top: Tensor, width: Tensor, height: Tensor, rows: int) -> Runs:
     """The runs of boxes, all arguments (N,) in pixels."""
     y = torch.arange(rows, device=left.device)
     inside = (y >= top[:, None]) & (y < (top + height)[:, None])  # (N, H)
-    return torch.where(inside, left[:, None], _FAR), torch.where(inside, (left + width - 1)[:, None], -_FAR)
+    return _gather(torch.where(inside, left[:, None], _FAR), torch.where(inside, (left + width - 1)[:, None], -_FAR))
 
 
-def disc_runs(x: Tensor, y: Tensor, radius: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+def disc_runs(x: Tensor, y: Tensor, radius: Tensor, rows: int) -> Runs:
     """The runs of discs; centres and radii (N,) in sub-pixels, pixel centres at multiples of ``SUBPIXELS``."""
-    return _to_pixels(*_chord(x, y, radius, rows))
+    return _gather(*_to_pixels(*_chord(x, y, radius, rows)))
 
 
-def capsule_runs(x1: Tensor, y1: Tensor, x2: Tensor, y2: Tensor, radius: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+def capsule_runs(x1: Tensor, y1: Tensor, x2: Tensor, y2: Tensor, radius: Tensor, rows: int) -> Runs:
     """The runs of segments drawn with a round brush: two discs and the strip between them; all arguments (N,) in sub-pixels."""
     start, end = _chord(x1, y1, radius, rows)
     for bounds in (_chord(x2, y2, radius, rows), *_strip(x1, y1, x2, y2, radius, rows)):
         start, end = torch.minimum(start, bounds[0]), torch.maximum(end, bounds[1])
-    return _to_pixels(start, end)
+    return _gather(*_to_pixels(start, end))
 
 
 def _chord(x: Tensor, y: Tensor, radius: Tensor, rows: int) -> tuple[Tensor, Tensor]:
@@ -95,7 +110,7 @@ def _to_pixels(start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
     return -torch.div(-start, SUBPIXELS, rounding_mode="floor"), torch.div(end, SUBPIXELS, rounding_mode="floor")
 
 
-def line_runs(x1: Tensor, y1: Tensor, x2: Tensor, y2: Tensor, thickness: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+def line_runs(x1: Tensor, y1: Tensor, x2: Tensor, y2: Tensor, thickness: Tensor, rows: int) -> Runs:
     """The runs of lines of thickness 1 or 2, pixel for pixel as ``cv2.line`` draws them.
 
     A line's pixels depend only on its thickness and on the way from one end to the other. So for small images all shapes are
@@ -118,9 +133,12 @@ def line_runs(x1: Tensor, y1: Tensor, x2: Tensor, y2: Tensor, thickness: Tensor,
     else:
         start, end = _line_shapes(dx, dy, thickness, reach)
         shape = torch.arange(len(dx), device=dx.device)
-    row = (torch.arange(rows, device=dx.device) - y1[:, None] + 2).clamp(0, start.shape[1] - 1)  # the outermost rows are empty
-    where = shape[:, None] * start.shape[1] + row
-    return start.flatten()[where] + x1[:, None], end.flatten()[where] + x1[:, None]
+    top = (y1 - thickness + 1).clamp(min=0)  # a thick line reaches one row further at both ends
+    tall = (y2 + thickness - 1).clamp(max=rows - 1) - top + 1
+    line = torch.arange(len(dx), device=dx.device).repeat_interleave(tall)  # (M,): each line as often as it has rows
+    row = torch.arange(len(line), device=dx.device) + (top - tall.cumsum(0) + tall)[line]
+    where = row + (shape * start.shape[1] - y1 + 1)[line]  # in the tables a line's upper end has the row 1
+    return Runs(line, row, start.flatten()[where] + x1[line], end.flatten()[where] + x1[line])
 
 
 @functools.lru_cache(maxsize=8)
@@ -133,13 +151,13 @@ def _line_table(reach: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _line_shapes(dx: Tensor, dy: Tensor, thickness: Tensor, reach: int) -> tuple[Tensor, Tensor]:
-    """The runs (N, reach + 5) of lines from (0, 0) down to (dx, dy); the row of the upper end has the index 2."""
-    start = torch.full((len(dx), reach + 5), _FAR, device=dx.device)
+    """First and last columns (N, reach + 3) of lines from (0, 0) down to (dx, dy); the row of the upper end has the index 1."""
+    start = torch.full((len(dx), reach + 3), _FAR, device=dx.device)
     end = -start
     for chosen, outline in ((thickness == 1, _thin_outline), (thickness == 2, _thick_outline)):
         x, y = outline(dx[chosen], dy[chosen], reach)  # (n, points): within the outline, each row is one run
-        start[chosen] = start[chosen].scatter_reduce(1, y + 2, x, "amin")
-        end[chosen] = end[chosen].scatter_reduce(1, y + 2, x, "amax")
+        start[chosen] = start[chosen].scatter_reduce(1, y + 1, x, "amin")
+        end[chosen] = end[chosen].scatter_reduce(1, y + 1, x, "amax")
     return start, end
 
 

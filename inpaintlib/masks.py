@@ -113,11 +113,11 @@ class MaskBank:
         if numbers.target not in self._copies:
             self._copies[numbers.target] = self.masks.to(numbers.target)
         masks = self._copies[numbers.target]
-        drawn = masks[numbers.integers(0, len(masks) - 1, count).to(masks.device)]
-        if self.flip:
-            for axis in (2, 3):
-                chosen = numbers.integers(0, 1, count).bool().to(masks.device)
-                drawn[chosen] = drawn[chosen].flip(axis)
+        # index_select and index_copy_ move whole masks, where masks[...] would move pixel by pixel
+        drawn = masks.index_select(0, numbers.integers(0, len(masks) - 1, count).to(masks.device))
+        for axis in (2, 3) if self.flip else ():
+            chosen = numbers.integers(0, 1, count).nonzero()[:, 0].to(masks.device)
+            drawn.index_copy_(0, chosen, drawn.index_select(0, chosen).flip(axis))
         return drawn
 
     def __len__(self) -> int:

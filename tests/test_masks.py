@@ -23,7 +23,7 @@ import inpaintlib
 from inpaintlib import masks
 from inpaintlib._noise import smooth_noise
 from inpaintlib._numbers import FrozenStream, Numbers
-from inpaintlib._raster import SUBPIXELS, capsule_runs, disc_runs, line_runs, paint
+from inpaintlib._raster import SUBPIXELS, Runs, capsule_runs, disc_runs, line_runs, paint
 
 BUCKETS = [(0.01, 0.10), (0.10, 0.20), (0.20, 0.30), (0.30, 0.40), (0.40, 0.50), (0.50, 0.60)]
 
@@ -37,8 +37,8 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def lines_that_differ(ends: np.ndarray, size: int) -> list[list[int]]:
     """Those of the lines (x1, y1, x2, y2, thickness) that OpenCV draws with other pixels."""
-    start, end = line_runs(*torch.from_numpy(ends).T, size)
-    ours = paint(torch.arange(len(ends)), start, end, len(ends), size).numpy()
+    runs = line_runs(*torch.from_numpy(ends).T, size)
+    ours = paint(torch.arange(len(ends)), runs, len(ends), size, size).numpy()
     differ = []
     for (x1, y1, x2, y2, thickness), drawn in zip(ends.tolist(), ours, strict=True):
         theirs = np.zeros((size, size), np.uint8)
@@ -159,7 +159,7 @@ def test_capsules_are_the_pixels_near_a_segment(seed, size):
     if seed % 3 == 1:
         y2 = y1
     as_tensors = [torch.tensor([v]) for v in (x1, y1, x2, y2, radius)]
-    drawn = paint(torch.zeros(1, dtype=torch.long), *capsule_runs(*as_tensors, size), 1, size)[0].numpy()
+    drawn = paint(torch.tensor([0]), capsule_runs(*as_tensors, size), 1, size, size)[0].numpy()
     y, x = np.mgrid[:size, :size] * float(SUBPIXELS)
     square = max(1, (x2 - x1) ** 2 + (y2 - y1) ** 2)
     along = np.clip(((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / square, 0, 1)
@@ -172,16 +172,17 @@ def test_discs_are_exact():
     """Whole numbers: a pixel on the rim belongs to the disc, one sub-pixel further out does not."""
     x, y, r = torch.randint(0, 40 * SUBPIXELS, (3, 200), generator=seeded())
     r = r // 4 + 1
-    drawn = paint(torch.arange(200), *disc_runs(x, y, r, 40), 200, 40)
+    drawn = paint(torch.arange(200), disc_runs(x, y, r, 40), 200, 40, 40)
     grid = torch.arange(40) * SUBPIXELS
     inside = (grid - x[:, None])[:, None, :] ** 2 + (grid - y[:, None])[:, :, None] ** 2 <= (r * r)[:, None, None]
     assert torch.equal(drawn, inside)
 
 
 def test_paint_cuts_off_what_lies_outside():
-    start, end = torch.tensor([[-5, 2, 3, 9]]), torch.tensor([[1, 1, 99, 12]])  # cut left, empty, cut right, all outside
-    drawn = paint(torch.tensor([0]), start, end, 1, 5)[0].int().tolist()
-    assert drawn == [[1, 1, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 1, 1], [0, 0, 0, 0, 0]]
+    start, end = torch.tensor([-5, 2, 3, 9, -9]), torch.tensor([1, 1, 99, 12, -2])  # cut left, empty, cut right, all outside on both sides
+    runs = Runs(torch.zeros(5, dtype=torch.long), torch.arange(5), start, end)
+    drawn = paint(torch.tensor([1]), runs, 2, 5, 5).int().tolist()
+    assert drawn == [[[0] * 5] * 5, [[1, 1, 0, 0, 0], [0] * 5, [0, 0, 0, 1, 1], [0] * 5, [0] * 5]]
 
 
 # --- what every family promises ---------------------------------------------------------------------------------------------------------
