@@ -345,6 +345,15 @@ def test_spectral_norm_is_one_within_one_percent():
         assert float(torch.linalg.matrix_norm(conv.weight.detach().flatten(1), 2)) == pytest.approx(1, rel=0.01)
 
 
+def test_the_table_of_a_spectrally_normalised_critic():
+    table = models.summary(models.critic("sn_patch", size=32, width=16))
+    widths = [4, 16, 32, 64]
+    assert [(r.layer, r.shape, r.parameters) for r in table.rows] == [
+        ("Conv2d", (cout, side, side), parameters) for cout, side, parameters in zip(widths[1:], (16, 8, 4), halvings(*widths), strict=True)
+    ]
+    assert table.total == sum(halvings(*widths))
+
+
 def test_the_local_critic_looks_at_each_hole():
     from inpaintlib.models.critics import crop_at_hole
 

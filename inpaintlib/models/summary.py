@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 __all__ = ["Row", "Summary", "summary"]
 
@@ -55,8 +56,10 @@ def summary(model: nn.Module, size: int | tuple[int, int] = 32) -> Summary:
     rows: list[Row] = []
     hooks = []
     for name, module in model.named_modules():
-        count = sum(p.numel() for p in module.parameters(recurse=False))
-        if count:
+        # a weight held by spectral norm lives in a module inside its layer; the table shows the layer, with all it has
+        held = is_parametrized(module)
+        count = sum(p.numel() for p in module.parameters(recurse=held))
+        if count and ".parametrizations." not in f".{name}.":
             hooks.append(module.register_forward_hook(_recorder(rows, name, count)))
     training = model.training
     weight = next(model.parameters())
@@ -74,6 +77,6 @@ def summary(model: nn.Module, size: int | tuple[int, int] = 32) -> Summary:
 def _recorder(rows: list[Row], name: str, count: int) -> Callable[..., None]:
     def record(module: nn.Module, inputs: Any, output: Tensor | tuple[Tensor, ...]) -> None:
         y = output if isinstance(output, Tensor) else output[0]
-        rows.append(Row(name, type(module).__name__, tuple(y.shape[1:]), count))
+        rows.append(Row(name, type(module).__name__.removeprefix("Parametrized"), tuple(y.shape[1:]), count))
 
     return record
