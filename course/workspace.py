@@ -20,7 +20,7 @@ from typing import Any
 from course import CourseError, Tree
 from course.files import named_failures, write_atomically
 
-__all__ = ["FOLDERS", "reset", "update"]
+__all__ = ["FOLDERS", "reset", "untouched", "update"]
 
 FOLDERS = {"notebooks": "lessons", "exercises": "exercises"}
 STATE = ".handed-out.json"
@@ -81,6 +81,17 @@ def _hand_out(tree: Tree, target: Path, content: str, record: _Record | None, sa
     if record and record.cells == cells:
         return record
     return _lay_beside(tree, target, mine, content, cells, record, say)
+
+
+def untouched(tree: Tree) -> list[Path]:
+    """The copies that are, byte for byte, what the course hands out."""
+    found = []
+    for origin, folder in FOLDERS.items():
+        for source in sorted((tree.root / origin).glob("*.ipynb")):
+            copy = tree.workspace / folder / source.name
+            if copy.is_file() and copy.read_bytes() == _student_version(source).encode():
+                found.append(copy)
+    return found
 
 
 def _lay_beside(

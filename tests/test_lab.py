@@ -13,7 +13,9 @@ import time
 import urllib.error
 import urllib.request
 
+import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 
 from course import CourseError, build, lab, workspace
 
@@ -66,6 +68,17 @@ def test_the_first_lesson_is_opened(small_course):
     assert "--LabApp.default_url=/lab/tree/lessons/01_start.ipynb" in command and "--no-browser" in command
     assert f"--ServerApp.root_dir={small_course.workspace}" in command and "--ServerApp.port=8123" in command
     assert "--no-browser" not in lab.command(small_course, 8123)
+
+
+def test_untouched_copies_are_trusted_and_no_others(small_course, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    build.build(small_course)
+    workspace.update(small_course)
+    mine = small_course.workspace / "lessons" / "03_windows.ipynb"
+    mine.write_text(mine.read_text("utf-8").replace("import statistics", "import os"), "utf-8")
+    lab.trust(small_course)
+    trusted = {path.name: NotebookNotary().check_signature(nbformat.read(path, 4)) for path in mine.parent.glob("*.ipynb")}
+    assert trusted == {"01_start.ipynb": True, "03_windows.ipynb": False}
 
 
 def test_jupyterlab_starts_on_the_workspace(small_course, tmp_path):
