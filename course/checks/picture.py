@@ -115,7 +115,7 @@ def as_text(drawn: list[Panel]) -> str:
     >>> got = Panel("got", np.array([[1.0, 3]]), wrong=np.array([[0, 1]]), crossed=True)
     >>> print(as_text([Panel("expected", np.array([[1.0, 2]])), got]))
     expected    got
-      1  2      1  3*
+      1  2        1  3*
     """
     return "\n".join(_side_by_side([_block(panel) for panel in row]) for row in _rows(drawn))
 

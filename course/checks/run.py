@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ CALL_SECONDS = 2.0  # for one call
 URGENCY: tuple[Status, ...] = ("stub", "signature", "slow", "error", "type", "shape", "nan", "wrong", "changed")
 
 
-def run(task: Task, function: Callable[..., Any], seed: int = 0, examples: int = EXAMPLES) -> CheckResult:
+def run(task: Task, function: Callable[..., Any], seed: int = 0, examples: int = EXAMPLES, *, shrink: bool = True) -> CheckResult:
     """Try a function on the corner cases and on random ones, and say what was found. The same function gives the same result.
 
     Args:
@@ -35,6 +36,7 @@ def run(task: Task, function: Callable[..., Any], seed: int = 0, examples: int =
         function: the student's.
         seed: of the random cases.
         examples: how many random cases.
+        shrink: look for the smallest failing input; without it the smallest of those tried is shown.
     """
     begin = time.thread_time()
     outcomes: list[Outcome] = []
@@ -49,7 +51,9 @@ def run(task: Task, function: Callable[..., Any], seed: int = 0, examples: int =
     misconception = diagnose(task, outcomes)
     status = _commonest(failures)
     alike = [failure for failure in failures if _alike(task, failure, status, misconception)]
-    shown = _smallest(task, function, alike or failures, status, misconception, seed)
+    shown = min(alike or failures, key=lambda failure: failure.case.size)
+    if shrink and status not in URGENCY[:3]:
+        shown = _smallest(task, function, shown, status, misconception, seed)
     return CheckResult(task, shown.status, len(outcomes), len(failures), misconception, shown)
 
 
@@ -69,12 +73,9 @@ def _alike(task: Task, outcome: Outcome, status: Status, misconception: Misconce
 
 
 def _smallest(
-    task: Task, function: Callable[..., Any], failures: list[Outcome], status: Status, misconception: Misconception | None, seed: int
+    task: Task, function: Callable[..., Any], best: Outcome, status: Status, misconception: Misconception | None, seed: int
 ) -> Outcome:
-    """The smallest failing input that shows the same mistake, by Hypothesis's shrinking, as far as the time reaches."""
-    best = min(failures, key=lambda failure: failure.case.size)
-    if status in URGENCY[:3]:
-        return best
+    """The smallest failing input that shows the same mistake, by Hypothesis's shrinking, as far as the time reaches; at worst ``best``."""
     end, clock_end = time.thread_time() + SHRINK_SECONDS, time.monotonic() + SHRINK_WALL
 
     def still_fails(case: Case) -> bool:
@@ -103,7 +104,8 @@ class _Enough(_OutOfTime):
     """The same, for the drawing of cases."""
 
 
-def draw_cases(task: Task, count: int, seed: int) -> list[Case]:
+@functools.lru_cache(64)
+def draw_cases(task: Task, count: int, seed: int) -> tuple[Case, ...]:
     """Random cases from the strategy of a task, the same ones for the same seed.
 
     >>> from course.checks.task import get
@@ -111,6 +113,8 @@ def draw_cases(task: Task, count: int, seed: int) -> list[Case]:
     >>> [c.arguments for c in draw_cases(task, 5, 1)] == [c.arguments for c in draw_cases(task, 5, 1)]
     True
     """
+    if not count:
+        return ()
     import hypothesis
 
     telling: list[Case] = []
@@ -126,7 +130,7 @@ def draw_cases(task: Task, count: int, seed: int) -> list[Case]:
 
     with _quiet_hypothesis(), contextlib.suppress(_Enough):
         collect()
-    return (telling + others)[:count]
+    return tuple((telling + others)[:count])
 
 
 def _is_telling(case: Case) -> bool:

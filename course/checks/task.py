@@ -90,7 +90,7 @@ class Misconception:
     explains: Callable[[Case, Any, Any], bool] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a task equals itself only, so that its cases can be kept
 class Task:
     """A task that a check can judge.
 

@@ -36,7 +36,8 @@ class Tolerance:
     def allowed(self, arguments: dict[str, Any], expected: np.ndarray, dtype: str) -> np.ndarray:
         """The allowed difference for each number of ``expected``.
 
-        >>> round(float(Tolerance("rounding").allowed({}, np.array([2.0, -4.0]), "float32")[0])
+        >>> allowed = Tolerance("rounding").allowed({}, np.array([2.0, -4.0]), "float32")
+        >>> round(float(allowed[0]), 9)  # 1e-5 of the largest magnitude
         4.001e-05
         """
         if self.exact or expected.size == 0:
