@@ -10,7 +10,8 @@ export const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0]
 export function grid({ title, rows, columns, walkable = () => false, onpick = () => {} }) {
   const cells = Array.from({ length: rows }, (_, r) =>
     Array.from({ length: columns }, (_, c) => {
-      const cell = h("td", { role: "gridcell" }, h("span", { class: "inp-number" }), h("span", { class: "inp-weight", "aria-hidden": "true" }));
+      const weight = h("span", { class: "inp-weight", "aria-hidden": "true" });
+      const cell = h("td", { role: "gridcell" }, h("span", { class: "inp-number" }), weight);
       if (walkable(r, c)) {
         cell.classList.add("inp-walkable");
         cell.tabIndex = -1;
@@ -21,7 +22,8 @@ export function grid({ title, rows, columns, walkable = () => false, onpick = ()
   );
   const table = h("table", { role: "grid", "aria-label": `${title}, ${rows} by ${columns}` });
   table.append(h("tbody", {}, ...cells.map((line) => h("tr", { role: "row" }, ...line))));
-  const element = h("div", { class: "inp-block" }, h("div", { class: "inp-title", "aria-hidden": "true" }, title), h("div", { class: "inp-scroll" }, table));
+  const heading = h("div", { class: "inp-title", "aria-hidden": "true" }, title);
+  const element = h("div", { class: "inp-block" }, heading, h("div", { class: "inp-scroll" }, table));
   return { element, cells, table, rows, columns };
 }
 

@@ -2,12 +2,17 @@
 import { h, frame, freshId, watch } from "./common.js";
 import { dab, line, paintBrush, paintHoles, picture, scaleFor } from "./raster.js";
 import { card, failure } from "./cards.js";
+import { questions } from "./questions.js";
 
 const ROOM = 400; // CSS pixels for the side of the picture to paint on
 const CARD = 132; // and for that of a result
 const REST = 300; // milliseconds without a stroke before Python is asked
 const PATIENCE = 15000; // milliseconds before the reader is told that no answer has come
+const LATE = "No answer from Python yet. If the kernel was stopped, run the cell again.";
 const UNDOS = 60;
+const KEYS =
+  "Keys on the picture: arrows move (with Shift by four), space paints, hold it to draw, + and − change the brush, " +
+  "E erases, U undoes, C clears, Enter inpaints, Escape goes back to the notebook.";
 
 const bytes = (view) => new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 const same = (a, b) => a.length === b.length && a.every((value, k) => value === b[k]);
@@ -25,13 +30,14 @@ function render({ model, el }) {
   let before = null; // the mask as it was before the stroke
   let penDown = false; // the space bar is held
   let scale = 1;
-  let timer = null;
   let waiting = null;
-  let again = false;
 
+  const prepare = () => model.set("_known", new DataView(mask.slice().buffer));
+  const python = questions(model, { rest: REST, prepare, changed: showStatus });
   const root = frame("Paint a hole and see it filled");
   const keysId = freshId("keys");
-  const canvas = h("canvas", { class: "inp-canvas", tabindex: "0", role: "application", "aria-label": `Picture of ${width} by ${height} pixels to paint a hole into`, "aria-describedby": keysId });
+  const canvas = h("canvas", { class: "inp-canvas", tabindex: "0", role: "application", "aria-describedby": keysId });
+  canvas.setAttribute("aria-label", `Picture of ${width} by ${height} pixels to paint a hole into`);
   const context = canvas.getContext("2d");
   const spoken = h("p", { class: "inp-hidden", "aria-live": "polite" });
   const status = h("p", { class: "inp-status", role: "status", "aria-live": "polite" });
@@ -42,8 +48,8 @@ function render({ model, el }) {
   const undoButton = button("Undo", undoStroke);
   const clearButton = button("Clear", clear);
   const brushId = freshId("brush");
-  const largest = Math.min(64, Math.max(8, Math.round(Math.min(width, height) / 2)), 64);
-  const brush = h("input", { id: brushId, type: "range", min: 1, max: Math.max(largest, model.get("brush")), oninput: () => setBrush(Number(brush.value)) });
+  const largest = Math.min(64, Math.max(8, model.get("brush"), Math.round(Math.min(width, height) / 2)));
+  const brush = h("input", { id: brushId, type: "range", min: 1, max: largest, oninput: () => setBrush(Number(brush.value)) });
   const brushText = h("span", { class: "inp-brush" });
   const boxes = model.get("names").map((name) => {
     const box = h("input", { type: "checkbox", onchange: choose });
@@ -57,8 +63,8 @@ function render({ model, el }) {
         h("div", { class: "inp-controls", role: "toolbar", "aria-label": "Tools" }, paintButton, eraseButton, undoButton, clearButton),
         h("label", { class: "inp-choice", for: brushId }, "Brush ", brush, brushText),
         h("fieldset", { class: "inp-fieldset" }, h("legend", {}, "Inpainters"), ...boxes.map((entry) => entry.label)),
-        button("Inpaint", () => ask(true), { class: "inp-button inp-main" }),
-        h("p", { class: "inp-note", id: keysId }, "Keys on the picture: arrows move (with Shift by four), space paints, hold it to draw, + and − change the brush, E erases, U undoes, C clears, Enter inpaints."),
+        button("Inpaint", () => python.ask({ force: true }), { class: "inp-button inp-main" }),
+        h("p", { class: "inp-note", id: keysId }, KEYS),
       ),
     ),
     status,
@@ -77,7 +83,7 @@ function render({ model, el }) {
     last = null;
     if (before !== null && !same(before, mask)) {
       undo = [...undo.slice(1 - UNDOS), before];
-      later();
+      python.later();
     }
     before = null;
     draw();
@@ -94,7 +100,7 @@ function render({ model, el }) {
   function replace(next) {
     undo = [...undo.slice(1 - UNDOS), mask];
     mask = next;
-    later();
+    python.later();
     draw();
   }
 
@@ -102,7 +108,7 @@ function render({ model, el }) {
     if (!undo.length) return say("Nothing to undo.");
     mask = undo.at(-1);
     undo = undo.slice(0, -1);
-    later();
+    python.later();
     draw();
     say("Undone.");
   }
@@ -191,7 +197,7 @@ function render({ model, el }) {
     e: () => { setErasing(!erasing); say(erasing ? "Erasing." : "Painting."); },
     u: undoStroke,
     c: clear,
-    Enter: () => ask(true),
+    Enter: () => python.ask({ force: true }),
   };
   canvas.addEventListener("keydown", (event) => {
     const undoing = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
@@ -224,58 +230,32 @@ function render({ model, el }) {
     canvas.dataset.hole = String(mask.reduce((total, known) => total + (known ? 0 : 1), 0));
   }
 
-  // Asking Python ----------------------------------------------------------------------------------------------------------------------
-
-  function later() {
-    clearTimeout(timer);
-    timer = setTimeout(() => ask(false), REST);
-  }
-
-  /** One question at a time: strokes that come while Python works are sent together afterwards. */
-  function ask(force) {
-    clearTimeout(timer);
-    if (busy() && !force) {
-      again = true;
-      return;
-    }
-    again = false;
-    model.set("_known", new DataView(mask.slice().buffer));
-    model.set("_asked", model.get("_asked") + 1);
-    model.save_changes();
-    showStatus();
-  }
-
-  function busy() {
-    return model.get("_asked") !== model.get("_answered");
-  }
+  // Results ----------------------------------------------------------------------------------------------------------------------------
 
   function choose() {
     model.set("chosen", boxes.filter((entry) => entry.box.checked).map((entry) => entry.name));
     model.save_changes();
-    ask(false);
+    python.ask();
   }
 
   function showStatus() {
+    const busy = python.busy();
     clearTimeout(waiting);
-    root.toggleAttribute("data-busy", busy());
-    results.setAttribute("aria-busy", String(busy()));
-    status.textContent = busy() ? "Inpainting …" : model.get("message");
-    if (busy()) waiting = setTimeout(() => { status.textContent = "No answer from Python yet. If the kernel was stopped, run the cell again."; }, PATIENCE);
+    root.toggleAttribute("data-busy", busy);
+    results.setAttribute("aria-busy", String(busy));
+    status.textContent = busy ? "Inpainting …" : model.get("message");
+    if (busy) waiting = setTimeout(() => { status.textContent = LATE; }, PATIENCE);
   }
 
   function showResults() {
     const zoom = scaleFor(width, height, CARD);
-    const cards = model.get("results").map((row) => (row.error ? failure(row) : card(row, picture(bytes(row.pixels), width, height), zoom)));
+    const show = (row) => (row.error ? failure(row) : card(row, picture(bytes(row.pixels), width, height), zoom));
+    const cards = model.get("results").map(show);
     results.replaceChildren(card({ name: "original", score: "", note: "" }, original, zoom), ...cards);
   }
 
   function say(text) {
     spoken.textContent = text;
-  }
-
-  function answered() {
-    showStatus();
-    if (!busy() && again) ask(false);
   }
 
   /** The mask was changed from Python, or in another view of this widget. */
@@ -298,12 +278,11 @@ function render({ model, el }) {
     watch(model, ["_known"], reload),
     watch(model, ["results"], showResults),
     watch(model, ["message"], showStatus),
-    watch(model, ["_answered"], answered),
     watch(model, ["chosen"], () => boxes.forEach(({ name, box }) => { box.checked = model.get("chosen").includes(name); })),
   ];
   return () => {
-    clearTimeout(timer);
     clearTimeout(waiting);
+    python.end();
     observer.disconnect();
     ends.forEach((end) => end());
     root.remove();

@@ -4,6 +4,9 @@ import { convolve, outputSize } from "./arithmetic.js";
 import { ARROWS, grid, makeTabStop, write } from "./grid.js";
 
 const TICK = 1100; // milliseconds that "Play" rests on a window
+const HELP = "A click on a cell of the output, or the arrow keys, move the window; Home and End go to the first and the last. ";
+const MASK_HELP =
+  "A click on a pixel of the image, or the space bar on it, makes it a hole, or known again. Orange, hatched, with a question mark: hole.";
 
 export function stepper({ model, el }, { partial }) {
   const image = model.get("image");
@@ -37,8 +40,7 @@ export function stepper({ model, el }, { partial }) {
     status,
     h("div", { class: "inp-controls" }, back, next, play, all, over, ...Object.values(choices).map((choice) => choice.label)),
     size,
-    h("p", { class: "inp-note" }, "Arrow keys move the window, Home and End go to the first and the last. ", partial
-      ? "A click on a pixel of the image, or the space bar on it, makes it a hole or known again. Orange, hatched, with a question mark: hole." : "A click on a cell of the output goes there."),
+    h("p", { class: "inp-note" }, HELP, partial ? MASK_HELP : ""),
   );
   el.append(root);
 
@@ -130,7 +132,8 @@ export function stepper({ model, el }, { partial }) {
     if (partial) makeTabStop(grids.image.cells, picked[0] + padding, picked[1] + padding);
     for (const [name, { select }] of Object.entries(choices)) {
       const value = model.get(name);
-      if (![...select.options].some((option) => Number(option.value) === value)) select.append(h("option", { value }, String(value)));
+      const offered = [...select.options].some((option) => Number(option.value) === value);
+      if (!offered) select.append(h("option", { value }, String(value))); // set from Python
       for (const option of select.options) option.disabled = !fits({ ...geometry(), [name]: Number(option.value) });
       select.value = String(value);
     }
@@ -197,7 +200,8 @@ export function stepper({ model, el }, { partial }) {
       if (!partial) return;
       const after = grids.mask.cells[r][c];
       const mark = seen ? String(result.newMask[r][c]) : "";
-      write(after, { text: mark, label: `new mask row ${r + 1}, column ${c + 1}: ${mark || "not computed yet"}`, classes: { "inp-hole": empty, "inp-here": here, "inp-unseen": !seen } });
+      const name = `new mask row ${r + 1}, column ${c + 1}: ${mark || "not computed yet"}`;
+      write(after, { text: mark, label: name, classes: { "inp-hole": empty, "inp-here": here, "inp-unseen": !seen } });
     }));
     makeTabStop(grids.output.cells, row, column);
     if (hadFocus) grids.output.cells[row][column].focus({ preventScroll: true });
@@ -207,11 +211,15 @@ export function stepper({ model, el }, { partial }) {
     const bracket = (text) => (text.startsWith("−") ? `(${text})` : text);
     const terms = window.cells.map((cell) => (cell.known ? `${bracket(numberText(cell.value))}·${bracket(numberText(cell.weight))}` : "▨"));
     const widest = Math.max(...terms.map((term) => term.length));
-    const lines = kernel.map((line, i) => terms.slice(i * line.length, (i + 1) * line.length).map((term) => term.padEnd(widest)).join(" + "));
+    const lines = kernel.map((line, i) => {
+      const own = terms.slice(i * line.length, (i + 1) * line.length).map((term) => term.padEnd(widest));
+      return (i ? "+ " : "  ") + own.join(" + ");
+    });
     const total = numberText(window.sum);
-    const text = lines.map((line, i) => (i ? "+ " : "  ") + line).join("\n") + ` = ${total}`;
+    const text = `${lines.join("\n")} = ${total}`;
     sum.replaceChildren(h("span", {}, text));
-    if (partial && window.known === 0) sum.append("\n", h("strong", {}, "nothing in the window is known: the output is 0, and so is the mask"));
+    const nothing = "nothing in the window is known: the output is 0, and so is the new mask";
+    if (partial && window.known === 0) sum.append("\n  ", h("strong", {}, nothing));
     else if (partial) {
       const end = `${bracket(total)} × ${window.size}/${window.known} = ${numberText(window.value)}`;
       sum.append("\n  ", h("strong", { class: "inp-factor" }, end), `   (k² = ${window.size} places, ${window.known} known)`);

@@ -36,7 +36,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     """Headless Chromium."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE / 3)  # what is expected comes at once on an idle machine, later on a busy one
 
     path = find_chromium()
     assert path is not None
@@ -72,4 +74,5 @@ def page(browser, lab: Lab, console_errors: ConsoleErrors, context_options: dict
         Path(folder).mkdir(parents=True, exist_ok=True)
         fresh.screenshot(path=Path(folder) / f"{request.node.name}.png")
     context.close()
+    lab.stop_kernels()
     assert not console_errors, "the browser's console has errors:\n" + "\n".join(console_errors)

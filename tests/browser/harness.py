@@ -59,6 +59,16 @@ class Lab:
         nbformat.write(notebook, self.folder / name)
         return name
 
+    def stop_kernels(self) -> None:
+        """End what a test has started: each kernel holds torch in memory."""
+        for session in json.loads(self._call("GET", "api/sessions")):
+            self._call("DELETE", f"api/sessions/{session['id']}")
+
+    def _call(self, method: str, path: str) -> bytes:
+        request = urllib.request.Request(f"{self.address}/{path}", method=method, headers={"Authorization": f"token {self.token}"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.read()
+
 
 @contextmanager
 def serve(folder: Path, home: Path) -> Iterator[Lab]:

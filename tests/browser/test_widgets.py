@@ -256,7 +256,7 @@ def test_widgets_and_notebook_share_the_keyboard_and_the_theme(page: Page, lab: 
     page.keyboard.press("Escape")  # leaves the widget
     page.keyboard.press("ArrowDown")
     assert active_cell(page) == (before[0] + 1, before[1])
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):  # the server keeps the last one for the tests that follow
         set_theme(page, theme)
         assert poor_contrast(page) == []
     other.get_by_role("button", name="Next").click()
@@ -395,8 +395,8 @@ def check_tools(page: Page, widget: Locator, canvas: Locator, by_mouse: int, by_
     page.keyboard.press(" ")
     assert 0 < holes(canvas) < painted
     widget.get_by_role("button", name="Paint", exact=True).click()
-    widget.get_by_label("biharmonic").uncheck()
-    widget.get_by_label("my own").uncheck()
+    widget.get_by_role("checkbox", name="biharmonic").uncheck()
+    widget.get_by_role("checkbox", name="my own").uncheck()
     expect(status(widget)).to_contain_text("pixels")
     expect(widget.locator(".inp-card")).to_have_count(2)
     widget.get_by_role("button", name="Clear").click()
