@@ -180,8 +180,8 @@ def benchmark(kind: str, count: int = 5000, size: Size = 32) -> Tensor:
     The families of this module draw them from a stream of numbers that never changes. Asking for fewer gives the first ones.
 
     Args:
-        kind: a name in :data:`KINDS`: "lines", "strokes", "circles", "boxes", "center", "irregular", or one of its buckets, "irregular-01-10",
-            "irregular-10-20" ... "irregular-50-60" (per cent of hole).
+        kind: a name in :data:`KINDS`: "lines", "strokes", "circles", "boxes", "center", "irregular", or one of the buckets of the last,
+            "irregular-01-10", "irregular-10-20" ... "irregular-50-60" (per cent of hole).
         count: how many, at most 10,000 (the images in CIFAR-10's test set).
         size: 32 is what is checked. At other sizes the same numbers draw the same pictures finer or coarser, just as repeatable, but no
             digest is recorded.
