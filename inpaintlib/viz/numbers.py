@@ -121,6 +121,7 @@ def number_row(
         ax = axes[0, 2 * index]
         mask, pale, marks = (masks or {}).get(title), (faded or {}).get(title), (highlights or {}).get(title, ())
         number_grid(values, mask=mask, faded=pale, highlight=marks, title=title, hole=hole, ax=ax)
+        ax.set(xlim=(-0.06, cells[index] + 0.06), ylim=(tall + 0.06, -0.06))  # one scale for all: cells of the same size
     for sign, ax in zip(signs, axes[0, 1::2], strict=True):
         ax.axis("off")
         ax.text(0.5, 0.5, sign, ha="center", va="center", fontsize=20, transform=ax.transAxes)
