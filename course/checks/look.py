@@ -54,10 +54,11 @@ def _figure(drawn: list[picture.Panel], call: str) -> str:
         return f"<p>{call}</p>{picture.as_html(drawn)}"
     from inpaintlib import viz
 
+    named = {panel.title.replace(", ", ",\n"): panel for panel in drawn}  # "new_mask, expected" is too long for one line above a grid
     figure = viz.number_row(
-        {panel.title: panel.values for panel in drawn},
-        masks={panel.title: 1.0 - panel.holes for panel in drawn if panel.holes is not None},
-        highlights={panel.title: panel.wrong for panel in drawn if panel.crossed and panel.wrong is not None and panel.wrong.any()},
+        {title: panel.values for title, panel in named.items()},
+        masks={title: 1.0 - panel.holes for title, panel in named.items() if panel.holes is not None},
+        highlights={title: panel.wrong for title, panel in named.items() if panel.crossed and panel.wrong is not None},
         hole=None,
     )
     return viz.figure_html(figure, alt=_alternative(drawn), caption=call)

@@ -159,7 +159,7 @@ def as_html(drawn: list[Panel]) -> str:
 
 
 def _table(panel: Panel) -> str:
-    caption = f'<caption style="caption-side:top;text-align:left;color:#1a1a2e;padding:.1em 0">{html.escape(panel.title)}</caption>'
+    caption = f'<caption style="caption-side:top;text-align:left;white-space:nowrap;color:#1a1a2e;padding:.1em 0">{html.escape(panel.title)}</caption>'
     if panel.values.size == 0:
         return f"<table>{caption}<tr><td>empty</td></tr></table>"
     body = ""

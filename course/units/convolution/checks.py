@@ -160,6 +160,7 @@ MEAN_FILTER = Task(
     goal="A mean filter without a dark border, applied several times.",
     cases=cases.filters,
     corners=cases.FILTERS,
+    example=cases.FILTERS[1],
     oracle=cases.pooled_mean,
     tolerance=Tolerance("means of means in any precision: a few roundings of the largest pixel"),
     positional=2,

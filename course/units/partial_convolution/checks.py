@@ -85,6 +85,7 @@ UPDATE_MASK = Task(
     goal="What is known after the layer.",
     cases=cases.mask_updates,
     corners=cases.MASK_UPDATES,
+    example=cases.MASK_UPDATES[3],
     oracle=cases.new_mask,
     tolerance=EXACT,
     returns=(Output("the new mask", "mask"),),
