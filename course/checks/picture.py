@@ -38,6 +38,8 @@ class Panel:
 def panels(task: Task, outcome: Outcome) -> list[Panel]:
     """The input above; expected and got side by side below."""
     drawn = case_panels(outcome.case)
+    if task.sketch is not None:
+        drawn += [panel for panel in task.call(task.sketch, outcome.case) if max(panel.values.shape) <= LARGEST_GRID]
     got = outcome.got if isinstance(outcome.got, tuple) else ()
     for i, output in enumerate(task.returns):
         title = f"{output.name}, " if len(task.returns) > 1 else ""
@@ -159,7 +161,8 @@ def as_html(drawn: list[Panel]) -> str:
 
 
 def _table(panel: Panel) -> str:
-    caption = f'<caption style="caption-side:top;text-align:left;white-space:nowrap;color:#1a1a2e;padding:.1em 0">{html.escape(panel.title)}</caption>'
+    style = "caption-side:top;text-align:left;white-space:nowrap;color:#1a1a2e;padding:.1em 0"
+    caption = f'<caption style="{style}">{html.escape(panel.title)}</caption>'
     if panel.values.size == 0:
         return f"<table>{caption}<tr><td>empty</td></tr></table>"
     body = ""

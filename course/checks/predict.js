@@ -76,7 +76,7 @@ function render({ model, el }) {
     const first = right
       ? `<span class="mark">✓ Right.</span>`
       : `<span class="mark">✗ Not this time.</span> You guessed ${mine}. ${remark} ${answer}`;
-    verdict.innerHTML = `<p>${first}</p><p>${model.get("explain")}</p>`;
+    verdict.innerHTML = `<p>${first}</p> <p>${model.get("explain")}</p>`;
     if (here) verdict.focus(); // the button is gone; without this the keyboard would start again at the top of the page
   }
 

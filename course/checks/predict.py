@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import html
 import math
+import re
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -174,10 +174,11 @@ def as_number(text: str) -> float | None:
     >>> as_number("33/2"), as_number(" 16,5 "), as_number("a lot")
     (16.5, 16.5, None)
     """
-    try:
-        return float(Fraction(text.strip().replace(",", ".").replace(" ", "").replace("−", "-")))
-    except (ValueError, ZeroDivisionError):
-        return None
+    clean = text.strip().replace(",", ".").replace(" ", "").replace("−", "-")
+    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", clean, re.IGNORECASE | re.ASCII):
+        return float(clean)
+    quotient = re.fullmatch(r"([+-]?\d+)/(\d+)", clean, re.ASCII)
+    return int(quotient[1]) / int(quotient[2]) if quotient and int(quotient[2]) else None
 
 
 @functools.cache

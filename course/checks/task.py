@@ -109,6 +109,8 @@ class Task:
         returns: what the function returns.
         example: the case that :func:`course.checks.look` draws; the first corner otherwise.
         positional: how many arguments are passed by position; the others by name.
+        sketch: more to draw of an input, where its numbers alone are no picture: called as the oracle, returns
+            :class:`~course.checks.picture.Panel` objects.
         forbids: names that a solution may not use, since they are the answer (a course policy that the grader reports).
     """
 
@@ -127,6 +129,7 @@ class Task:
     example: Case | None = None
     positional: int = 1
     kind: Kind = "write"
+    sketch: Callable[..., Sequence[Any]] | None = None
     forbids: tuple[str, ...] = ()
 
     @property

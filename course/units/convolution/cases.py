@@ -5,12 +5,14 @@ The oracles compute in another way than the exercise teaches, wherever there is 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from hypothesis import strategies as st
 from torch import Tensor
 
 from course.checks.cases import pixels, ramp, weights
+from course.checks.picture import Panel
 from course.checks.task import Case
 from inpaintlib import example
 
@@ -31,6 +33,17 @@ def sizes(draw: st.DrawFn) -> Case:
     smallest = max(1, dilation * (kernel - 1) + 1 - 2 * padding)
     size, stride = smallest + draw(st.integers(0, 20)), draw(st.integers(1, 4))
     return Case({"size": size, "kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation})
+
+
+def windows(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> list[Panel]:
+    """One row for each place of the kernel: 1 where it lies on the padded image; padding is drawn as a hole."""
+    places = measured_size(size, kernel, stride, padding, dilation)
+    covered = np.zeros((places, size + 2 * padding))
+    for place in range(places):
+        covered[place, place * stride + dilation * np.arange(kernel)] = 1
+    outside = np.ones_like(covered)
+    outside[:, padding : padding + size] = 0
+    return [Panel("the places of the kernel, one a row", covered, outside == 1 if padding else None)]
 
 
 SIZES = [
@@ -126,6 +139,13 @@ def seen_pixels(layers: list[tuple[int, int, int, int]], index: int) -> tuple[in
 def stacks(draw: st.DrawFn) -> Case:
     layer = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.integers(1, 3))
     return Case({"layers": draw(st.lists(layer, min_size=1, max_size=4)), "index": draw(st.integers(0, 9))})
+
+
+def seen_row(layers: list[tuple[int, int, int, int]], index: int) -> list[Panel]:
+    """The numbers of the pixels around those that are seen, and 1 below each between the first and the last of them."""
+    first, last = seen_pixels(layers, index)
+    around = np.arange(first - 1, last + 2)
+    return [Panel("pixels, and 1 from the first to the last one seen", np.stack([around, (around >= first) & (around <= last)]).astype(float))]
 
 
 STACKS = [

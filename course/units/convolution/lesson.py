@@ -13,8 +13,8 @@
 # %%
 import torch
 import torch.nn.functional as F
-from course.checks import predict
 
+from course.checks import predict
 from inpaintlib import data, example, viz, widgets
 
 torch.manual_seed(0)

@@ -14,8 +14,8 @@ from fractions import Fraction
 
 import torch
 import torch.nn.functional as F
-from course.checks import predict
 
+from course.checks import predict
 from inpaintlib import baselines, data, evaluation, example, masks, models, viz, widgets
 from inpaintlib.layers import PartialConv2d, partial_conv2d
 
@@ -78,7 +78,7 @@ print("sum over the known ones:", plain_sum.item())
 print("rescaled:", (plain_sum * 9 / window_known.sum()).item())
 
 # %% [markdown]
-# Step through all nine windows. Orange, hatched cells are holes; the factor stands in the sum. **Click a cell of the mask** to open or close
+# Step through all nine windows. Orange, hatched cells are holes; the factor stands in the sum. **Click a pixel of the image** to open or close
 # a hole (or move to it with Tab and the arrow keys, and press Space), and watch the factor change. Can you make a window whose answer is 0
 # because nothing in it is known?
 
