@@ -15,8 +15,8 @@ import random
 
 import torch
 import torch.nn.functional as F
-from course.checks import predict
 
+from course.checks import predict
 from inpaintlib import baselines, data, evaluation, masks, models, viz, widgets
 
 torch.manual_seed(0)
@@ -145,7 +145,7 @@ families = {
 }
 drawing, axes = viz.figure(9.0, 3.6)
 ax = axes[0, 0]
-for row, (family, works) in enumerate(families.items()):
+for row, works in enumerate(families.values()):
     ax.axhline(-row, color="0.85", zorder=0)
     for n, (year, name) in enumerate(works.items()):
         ax.plot(year, -row, viz.MARKERS[row], color=viz.CYCLE[row])
