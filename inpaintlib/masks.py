@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from inpaintlib._check import as_mask
 from inpaintlib._mask_digests import DIGESTS
 from inpaintlib._mask_families import boxes, center_box, circles, irregular, lines, strokes
 from inpaintlib._mask_image import from_image
+from inpaintlib._mask_mixture import Mixture
 from inpaintlib._mask_options import Size, check_count, check_size
 from inpaintlib._numbers import Device, FrozenStream, Numbers
 
@@ -42,6 +43,7 @@ __all__ = [
     "FAMILIES",
     "KINDS",
     "MaskBank",
+    "Mixture",
     "bank",
     "benchmark",
     "boxes",
@@ -51,6 +53,8 @@ __all__ = [
     "hole_ratio",
     "irregular",
     "lines",
+    "mixture",
+    "parse",
     "sha256",
     "strokes",
 ]
@@ -73,6 +77,62 @@ def hole_ratio(mask: Tensor) -> Tensor:
     """
     as_mask(mask)
     return (mask == 0).flatten(1).float().mean(1)
+
+
+def mixture(families: Sequence[str | Family], weights: Sequence[float] | None = None) -> Mixture:
+    """A family made of several: each mask is drawn from one of them, chosen by chance.
+
+    Args:
+        families: names in :data:`FAMILIES`, or functions called like them.
+        weights: how often each is chosen, relative to the others; None: all equally often.
+
+    Returns:
+        what can stand wherever a family can, in :func:`bank` too; its ``__name__`` says what is in it.
+
+    Raises:
+        ValueError: an unknown name, the same one twice, or weights that do not fit.
+
+    >>> both = mixture(["lines", "boxes"], [3, 1])
+    >>> both.__name__, both(4, 32).shape
+    ('3*lines+1*boxes', torch.Size([4, 1, 32, 32]))
+    """
+    named = {_name_of(family): _family(family) for family in families}
+    if len(named) < len(families):
+        raise ValueError(f"families is {[_name_of(f) for f in families]}; expected each once. For more of one give weights.")
+    return Mixture(named, [1.0] * len(named) if weights is None else weights)
+
+
+def parse(text: str) -> Family:
+    """A family from what one writes on a command line: a name, or a sum of names, each with a weight if need be.
+
+    Raises:
+        ValueError: an unknown name, or a weight that is no number above 0.
+
+    >>> parse("lines") is lines
+    True
+    >>> parse("2*lines + boxes")
+    mixture of masks, 2*lines+1*boxes
+    """
+    names, weights = [], []
+    for part in text.split("+"):
+        weight, star, name = part.rpartition("*")
+        try:
+            weights.append(float(weight) if star else 1.0)
+        except ValueError:
+            raise ValueError(f"the masks {text!r} have the weight {weight!r}; expected a number, as in 2*lines+boxes.") from None
+        names.append(name.strip())
+    return _family(names[0]) if len(names) == 1 else mixture(names, weights)
+
+
+def _family(family: str | Family) -> Family:
+    draw = FAMILIES.get(family) if isinstance(family, str) else family
+    if not callable(draw):
+        raise ValueError(f"family is {family!r}; expected one of {', '.join(FAMILIES)}, or a function called like them.")
+    return draw
+
+
+def _name_of(family: str | Family) -> str:
+    return family if isinstance(family, str) else getattr(family, "__name__", type(family).__name__)
 
 
 class MaskBank:
@@ -136,7 +196,7 @@ def bank(
     """Draw masks once and hand out random ones from then on: the fastest source for a training loop.
 
     Args:
-        family: a name in :data:`FAMILIES`, or a function called like them.
+        family: a name in :data:`FAMILIES`, or a function called like them, such as a :func:`mixture`.
         count: how many masks the bank holds.
         size: their side, or (H, W).
         seed: the same seed, the same bank.
@@ -153,12 +213,10 @@ def bank(
     >>> len(bank("boxes", 100, seed=1))
     100
     """
-    draw = FAMILIES.get(family) if isinstance(family, str) else family
-    if not callable(draw):
-        raise ValueError(f"family is {family!r}; expected one of {', '.join(FAMILIES)}, or a function called like them.")
+    draw = _family(family)
     masks = draw(check_count(count), size, generator=torch.Generator().manual_seed(seed), **options)
     detail = "".join(f", {name}={value}" for name, value in options.items())
-    return MaskBank(masks, f"{getattr(draw, '__name__', type(draw).__name__)} (seed {seed}{detail})", flip=flip)
+    return MaskBank(masks, f"{_name_of(draw)} (seed {seed}{detail})", flip=flip)
 
 
 KINDS: dict[str, tuple[Family, dict[str, object]]] = {

@@ -48,7 +48,10 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--data", default="auto", metavar="NAME", help="auto (the best there is), cifar10, photos, a folder or a zip")
     what.add_argument("--limit", type=int, metavar="N", help="use only the first N training images")
     families = ", ".join(sorted(masks.FAMILIES))
-    what.add_argument("--masks", default="lines", metavar="FAMILY", help=f"the kind of holes: {families} (default: lines)")
+    what.add_argument(
+        "--masks", default="lines", metavar="FAMILY",
+        help=f"the kind of holes: {families}, or several of them, such as 2*lines+boxes (default: lines)",
+    )
     what.add_argument(
         "--loss", default="6*hole_l1+valid_l1", metavar="LOSS",
         help=f"what to minimise: {', '.join(losses.names())}, or a weighted sum (default: 6*hole_l1+valid_l1)",
@@ -152,8 +155,7 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
         torch.set_num_threads(args.threads)
     if args.epochs is None and args.minutes is None:
         args.minutes = 5.0
-    if args.masks not in masks.FAMILIES:
-        raise ValueError(f"--masks is {args.masks!r}; expected {', '.join(sorted(masks.FAMILIES))}.")
+    family = masks.parse(args.masks)
     loss = losses.parse(args.loss)
     options = parse_options(args.option)
     torch.manual_seed(args.seed)
@@ -166,8 +168,8 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
     count = sum(p.numel() for p in model.parameters())
     print(f"model: {args.name}, {count:,} parameters, on {report.hardware(place)}")
     side: Any = size[0] if size[0] == size[1] else size
-    bank = masks.bank(args.masks, size=side)
-    watch = [Evaluate(held_out, masks.FAMILIES[args.masks], every=args.evaluate)] if held_out is not None else []
+    bank = masks.bank(family, size=side)
+    watch = [Evaluate(held_out, family, every=args.evaluate)] if held_out is not None else []
 
     out = Path(args.out or f"runs/{args.name}")
     history = fit(
@@ -180,8 +182,8 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
     if stop.is_set():
         raise KeyboardInterrupt(f"stopped after step {history.rows[-1]['step'] if history.rows else 0}; saved in {out}")
 
-    test_masks, test_words = report.benchmark_masks(args.masks, len(test), side)
-    table = report.measure(model, test, test_masks)
+    kinds = list(family.families) if isinstance(family, masks.Mixture) else [args.masks.strip()]
+    table, test_words = report.measure_on(model, test, kinds, side)
     print("\n" + report.table_text(table))
     card = report.make_card(
         about=args.card, model=model, images=images, test=test, masks=f"{args.masks}, drawn afresh for every batch", loss=args.loss,

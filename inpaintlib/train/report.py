@@ -17,7 +17,7 @@ from inpaintlib import metrics
 from inpaintlib.train.history import History
 from inpaintlib.train.precision import autocast, choose
 
-__all__ = ["benchmark_masks", "hardware", "make_card", "measure", "table_text"]
+__all__ = ["benchmark_masks", "hardware", "make_card", "measure", "measure_on", "table_text"]
 
 Table = dict[str, dict[str, float]]
 
@@ -73,11 +73,23 @@ def benchmark_masks(family: str, count: int, size: Any) -> tuple[torch.Tensor, s
     return frozen[torch.arange(count) % len(frozen)], words
 
 
+def measure_on(model: nn.Module, images: Any, kinds: list[str], size: Any) -> tuple[Table, str]:
+    """Measure on the frozen masks of each family; where there are several, the rows say which. Also the words that identify the masks."""
+    table: Table = {}
+    words = []
+    for kind in kinds:
+        masks, said = benchmark_masks(kind, len(images), size)
+        words.append(said)
+        table |= {row if len(kinds) == 1 else f"{kind}: {row}": values for row, values in measure(model, images, masks).items()}
+    return table, "; ".join(words)
+
+
 def table_text(table: Table) -> str:
     """The measurements as lines of text."""
-    lines = [f"{'':20}" + "".join(f"{name:>10}" for name in next(iter(table.values())))]
+    wide = max(20, *(len(row) + 1 for row in table))
+    lines = [" " * wide + "".join(f"{name:>10}" for name in next(iter(table.values())))]
     for row, values in table.items():
-        lines.append(f"{row:20}" + "".join(f"{value:10.{2 if 'dB' in name else 4}f}" for name, value in values.items()))
+        lines.append(f"{row:{wide}}" + "".join(f"{value:10.{2 if 'dB' in name else 4}f}" for name, value in values.items()))
     return "\n".join(lines)
 
 
