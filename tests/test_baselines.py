@@ -15,10 +15,28 @@ from hypothesis import strategies as st
 from inpaintlib import baselines, metrics
 
 DIFFUSING = ["mean_fill", "fast_marching", "navier_stokes", "biharmonic"]
-COPYING = ["nearest_patch"]
+COPYING = ["nearest_patch", "texture_synthesis", "exemplar", "patch_match"]
 NAMES = DIFFUSING + COPYING
 every = pytest.mark.parametrize("name", NAMES)
 by_chance = settings(max_examples=40, deadline=None)
+
+
+def promised_by(names=NAMES, **more):
+    """The check, made for each of these baselines, on many cases by chance; on fewer for those that take longer."""
+
+    def over(check):
+        @pytest.mark.parametrize("name", names)
+        def test(name):
+            @settings(max_examples=25 if name in COPYING else 40, deadline=None)
+            @given(case=cases(), **more)
+            def by_hypothesis(**drawn):
+                check(name, **drawn)
+
+            by_hypothesis()
+
+        return test
+
+    return over
 
 
 @dataclass
@@ -53,9 +71,7 @@ def test_the_registry():
         baselines.get("biharmonics")
 
 
-@every
-@by_chance
-@given(cases())
+@promised_by()
 def test_shape_range_and_known_pixels_bit_for_bit(name, case):
     before = case.image.clone(), case.mask.clone()
     result = baselines.get(name)(case.image, case.mask)
@@ -66,9 +82,7 @@ def test_shape_range_and_known_pixels_bit_for_bit(name, case):
     assert torch.equal(before[0], case.image) and torch.equal(before[1], case.mask), "the input was modified"
 
 
-@every
-@by_chance
-@given(cases(), st.sampled_from(["black", "white", "noise"]))
+@promised_by(instead=st.sampled_from(["black", "white", "noise"]))
 def test_pixels_under_the_hole_do_not_influence_the_result(name, case, instead):
     other = {"black": torch.zeros_like, "white": torch.ones_like, "noise": torch.rand_like}[instead](case.image)
     changed = torch.where(case.mask.bool(), case.image, other)
@@ -76,9 +90,7 @@ def test_pixels_under_the_hole_do_not_influence_the_result(name, case, instead):
     assert torch.equal(inpaint(changed, case.mask), inpaint(case.image, case.mask))
 
 
-@every
-@by_chance
-@given(cases())
+@promised_by()
 def test_one_image_gives_what_it_gives_in_a_batch(name, case):
     inpaint = baselines.get(name)
     together = inpaint(case.image, case.mask)
@@ -86,18 +98,14 @@ def test_one_image_gives_what_it_gives_in_a_batch(name, case):
         torch.testing.assert_close(inpaint(case.image[i : i + 1], case.mask[i : i + 1]), together[i : i + 1], atol=1e-6, rtol=0)
 
 
-@every
-@by_chance
-@given(cases(), st.floats(0, 1))
+@promised_by(shade=st.floats(0, 1))
 def test_a_flat_image_is_restored(name, case, shade):
     flat = torch.full_like(case.image, shade)
     tolerance = 0.1 / 255 if name in ("fast_marching", "navier_stokes") else 1e-6  # a tenth of a grey level
     torch.testing.assert_close(baselines.get(name)(flat, case.mask), flat, atol=tolerance, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["mean_fill", "navier_stokes", "biharmonic", *COPYING])
-@by_chance
-@given(cases())
+@promised_by(["mean_fill", "navier_stokes", "biharmonic", *COPYING])
 def test_these_never_leave_the_range_of_the_known_colours(name, case):
     result = baselines.get(name)(case.image, case.mask)
     known = case.mask.bool()

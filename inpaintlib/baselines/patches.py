@@ -13,7 +13,8 @@ picture. With E[.] the plain value where s is known and the mean over the pictur
 
 So fully known sources win where there are any, partly known ones help out where there are none (many thin lines), and no threshold
 is needed. The first sum is the same for all sources; the others are a cross-correlation of the pictures E[s] and E[s^2] with the
-kernels -2 w q and w. **Comparing a patch with every patch of a picture is a convolution**, and PyTorch does that fast: no other trick is used.
+kernels -2 w q and w. **Comparing a patch with every patch of a picture is a convolution**, and PyTorch does that fast: there is no
+other trick.
 """
 
 from __future__ import annotations
@@ -123,18 +124,29 @@ class Sources:
         value = torch.where(hidden, mean[:, None, None], F.pad(picture, frame))  # E[s]: (C, H + 2r, W + 2r)
         squared = torch.where(hidden, square, F.pad(picture.square().sum(0), frame))  # E[s^2]
         self.expected = torch.cat((value, squared[None]))[None]  # (1, C + 1, H + 2r, W + 2r)
+        self.gaps = hidden[None, None].to(picture.dtype)  # (1, 1, H + 2r, W + 2r)
+        self._chance = 2 * (square - mean.square().sum()).clamp_min(0)  # E[(s - t)^2] of two random pixels s and t
+        self.at_once = max(1, _CHUNK // hole.numel())  # how many patches to compare at a time
         self._barred = torch.where(hole if allowed is None else ~allowed, torch.inf, 0.0).flatten()  # (H * W,)
 
-    def distances(self, patches: Tensor, weights: Tensor) -> Tensor:
-        """From each patch (n, C, side, side) with its weights (n, 1, side, side), zero where unknown, to every source: (n, H * W)."""
+    def distances(self, patches: Tensor, weights: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """From each patch to every source: (n, H * W).
+
+        Args:
+            patches: (n, C, side, side).
+            weights: (n, 1, side, side), zero where a patch is unknown.
+            wanted: (n, 1, side, side), 1 where the source is to lend a pixel: one that it lacks costs what a random one would.
+        """
         kernels = torch.cat((-2 * weights * patches, weights), 1)  # (n, C + 1, side, side)
         own = (weights * patches.square()).flatten(1).sum(1, keepdim=True)
-        return F.conv2d(self.expected, kernels)[0].flatten(1) + own + self._barred
+        found = F.conv2d(self.expected, kernels)
+        if wanted is not None:
+            found = found + F.conv2d(self.gaps, wanted * self._chance)
+        return found[0].flatten(1) + own + self._barred
 
-    def nearest(self, patches: Tensor, weights: Tensor) -> Tensor:
-        """The nearest source of each patch: long (n,), y * W + x; the first one where several are equally near."""
-        size = max(1, _CHUNK // len(self._barred))
-        chunks = zip(patches.split(size), weights.split(size), strict=True)
+    def nearest(self, *query: Tensor) -> Tensor:
+        """The nearest source of each patch, given as to :meth:`distances`: long (n,), y * W + x; the first one of equals."""
+        chunks = zip(*(part.split(self.at_once) for part in query), strict=True)
         return torch.cat([self.distances(*chunk).argmin(1) for chunk in chunks])
 
 

@@ -1,0 +1,45 @@
+"""A picture with a hole at half the size, and back: what coarse-to-fine methods share; and how deep a hole is.
+
+Pictures are (C, H, W), holes bool (H, W).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["depth", "double", "double_offsets", "grow", "halve"]
+
+
+def grow(hole: Tensor, radius: int) -> Tensor:
+    """The pixels that are at most ``radius`` rows and columns away from the hole, the hole among them."""
+    return F.max_pool2d(hole[None].float(), 2 * radius + 1, stride=1, padding=radius)[0] > 0
+
+
+def depth(hole: Tensor) -> Tensor:
+    """How deep in the hole each pixel lies: 0 = known, 1 = touches a known one, ...; long (H, W)."""
+    layers = torch.zeros(hole.shape, dtype=torch.long)
+    while hole.any():
+        layers += hole
+        hole = ~grow(~hole, 1)
+    return layers
+
+
+def halve(picture: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
+    """Half the size: each pixel the mean of the known ones of four; a hole where fewer than two of them are known."""
+    known = (~hole).float()[None, None]
+    share = F.avg_pool2d(known, 2, ceil_mode=True)[0]
+    mean = F.avg_pool2d(picture[None] * known, 2, ceil_mode=True)[0] / share.clamp_min(1e-12)
+    hole = share[0] < 0.5
+    return mean.masked_fill(hole, 0), hole
+
+
+def double(picture: Tensor, shape: torch.Size) -> Tensor:
+    """Twice the size, cut to ``shape``, with values in between."""
+    return F.interpolate(picture[None], scale_factor=2, mode="bilinear")[0][:, : shape[0], : shape[1]]
+
+
+def double_offsets(offsets: Tensor, shape: torch.Size) -> Tensor:
+    """Offsets (2, h, w) for the picture of twice the size: twice as long, each for four pixels."""
+    return (2 * offsets).repeat_interleave(2, 1).repeat_interleave(2, 2)[:, : shape[0], : shape[1]]
