@@ -17,15 +17,17 @@ from inpaintlib.models.summary import Summary, summary
 
 if TYPE_CHECKING:
     from inpaintlib.models.critics import Critic
+    from inpaintlib.models.hole_detector import HoleDetector
 
 M = TypeVar("M")
 
-__all__ = ["Inpainter", "Summary", "composite", "create", "critic", "critic_names", "names", "summary"]
+__all__ = ["Inpainter", "Summary", "composite", "create", "critic", "critic_names", "detector", "names", "summary"]
 
 # name -> module and class; a family is imported when one of its models is made
 _REGISTRY = {
     "coarse_to_fine": ("coarse_to_fine", "CoarseToFine"),
     "context_encoder": ("context_encoder", "ContextEncoder"),
+    "course_unet": ("course_unet", "CourseUNet"),
     "gated_unet": ("gated_unet", "GatedUNet"),
     "partial_unet": ("partial_unet", "PartialUNet"),
     "partial_unet_512": ("partial_unet_512", "PartialUNet512"),
@@ -58,8 +60,11 @@ def create(name: str, pretrained: bool = False, **options: Any) -> Inpainter:
         raise ValueError(f"there is no model {name!r}; expected one of {', '.join(names())}.")
     module, cls = _REGISTRY[name]
     make = getattr(importlib.import_module(f"inpaintlib.models.{module}"), cls)
-    if not pretrained:
-        return _make(make, name, options)
+    return _with_weights(make, name, options) if pretrained else _make(make, name, options)
+
+
+def _with_weights(make: Callable[..., Any], name: str, options: dict[str, Any]) -> Any:
+    """Made with the options that the weights of that name were trained with, in eval mode."""
     from inpaintlib.models.pretrained import load_pretrained
 
     saved, state, card = load_pretrained(name)
@@ -92,6 +97,22 @@ def critic(name: str, **options: Any) -> Critic:
     from inpaintlib.models import critics
 
     return _make(getattr(critics, _CRITICS[name]), name, options)
+
+
+def detector(pretrained: bool = False, **options: Any) -> HoleDetector:
+    """Make the hole detector, a network that finds the pixels that were painted in: ``detector(image)`` -> their probabilities.
+
+    Args:
+        pretrained: load the weights that ship with the course, as in :func:`create`.
+        options: what :class:`~inpaintlib.models.hole_detector.HoleDetector` takes.
+
+    Raises:
+        ValueError: unknown option, options that contradict the weights, or no weights.
+    """
+    from inpaintlib.models.hole_detector import HoleDetector
+
+    make = _with_weights if pretrained else _make
+    return make(HoleDetector, HoleDetector.name, options)
 
 
 def _make(make: Callable[..., M], name: str, options: dict[str, Any]) -> M:
