@@ -86,9 +86,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
-    """Model options from KEY=VALUE words: numbers, True, False, None, tuples as in Python, anything else as text.
+    """Model options from KEY=VALUE words: numbers, true, false, none in any case, tuples as in Python, else text.
 
-    >>> parse_options(["depth=3", "squeeze=False", "kind=wide"])
+    >>> parse_options(["depth=3", "squeeze=false", "kind=wide"])
     {'depth': 3, 'squeeze': False, 'kind': 'wide'}
     """
     options = {}
@@ -96,8 +96,9 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not key.isidentifier():
             raise ValueError(f"--option is {pair!r}; expected KEY=VALUE, such as depth=3.")
+        spelled = {"true": "True", "false": "False", "none": "None"}.get(value.lower(), value)  # the word "false" would count as true
         try:
-            options[key] = ast.literal_eval(value)
+            options[key] = ast.literal_eval(spelled)
         except (ValueError, SyntaxError):
             options[key] = value
     return options
