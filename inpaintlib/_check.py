@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["as_image", "as_mask", "as_pair", "describe"]
+__all__ = ["as_fillable", "as_image", "as_mask", "as_pair", "describe"]
 
 
 def describe(value: object) -> str:
@@ -109,3 +109,15 @@ def as_pair(image: Tensor, mask: Tensor, *, channels: int | None = None, values:
     """Check an image and its mask together, as every inpainter does at its door; see :func:`as_image` and :func:`as_mask`."""
     image = as_image(image, channels=channels, values=values)
     return image, as_mask(mask, image, values=values)
+
+
+def as_fillable(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """A checked pair with at least one known pixel in each image: the door of inpainters that have nothing else to go by."""
+    image, mask = as_pair(image, mask)
+    blank = (mask.flatten(1).amax(1) == 0).nonzero().flatten().tolist()
+    if blank:
+        raise ValueError(
+            f"mask {blank[0]} has no known pixel ({len(blank)} of {len(mask)} masks), so there is nothing to fill from. "
+            "1 = known, 0 = hole: if the mask is the other way round, pass 1 - mask."
+        )
+    return image, mask

@@ -8,21 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaintlib._check import as_pair
+from inpaintlib._check import as_fillable
 
-__all__ = ["as_fillable", "check_patch", "copy_each", "fill_each"]
-
-
-def as_fillable(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """The door of every baseline: a checked pair with at least one known pixel in each image."""
-    image, mask = as_pair(image, mask)
-    blank = (mask.flatten(1).amax(1) == 0).nonzero().flatten().tolist()
-    if blank:
-        raise ValueError(
-            f"mask {blank[0]} has no known pixel ({len(blank)} of {len(mask)} masks), so there is nothing to fill from. "
-            "1 = known, 0 = hole: if the mask is the other way round, pass 1 - mask."
-        )
-    return image, mask
+__all__ = ["check_patch", "copy_each", "fill_each"]
 
 
 def fill_each(image: Tensor, mask: Tensor, fill: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Tensor:

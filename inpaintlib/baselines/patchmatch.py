@@ -25,7 +25,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaintlib.baselines._door import as_fillable, check_patch
+from inpaintlib._check import as_fillable
+from inpaintlib.baselines._door import check_patch
 from inpaintlib.baselines.patches import Sources, nearest_patch
 from inpaintlib.baselines.pyramid import depth, double, double_offsets, grow, halve
 

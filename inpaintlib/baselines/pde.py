@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpaintlib.baselines._door import as_fillable, fill_each
+from inpaintlib._check import as_fillable
+from inpaintlib.baselines._door import fill_each
 
 __all__ = ["biharmonic", "fast_marching", "mean_fill", "navier_stokes"]
 
