@@ -106,9 +106,14 @@ def test_weights_or_images_that_are_broken_are_named():
 
 
 def test_when_losses_are_looked_at_late_the_step_is_still_the_right_one(tmp_path):
+    waiting: list[int] = []
+
     class Later(train.Callback):
         def on_start(self, run):
             run.look_every = 16
+
+        def on_step(self, run):
+            waiting.append(len(run._pending))
 
     broken: list[int] = []
 
@@ -119,6 +124,7 @@ def test_when_losses_are_looked_at_late_the_step_is_still_the_right_one(tmp_path
         # The checkpoint of step 12 looks before it writes: a broken state is never kept.
         callbacks = [Later(), From(7, lambda run: broken.append(1)), train.Checkpoint(seconds=None, steps=6)]
         short(tiny(), loss=loss, out=tmp_path, callbacks=callbacks)
+    assert max(waiting) > 1, "the losses were not looked at late"
     tensors, state = checkpoint(tmp_path)
     assert state["counters"]["step"] == 6 and all(bool(t.isfinite().all()) for t in tensors.values() if t.is_floating_point())
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
+
 @dataclass
 class Run:
     """The state of a run. Callbacks read it, and call :meth:`end` to end it after the current step.
@@ -80,7 +81,7 @@ class Run:
         self.look_every = 1 if self.device.type == "cpu" else 16
         self._clock = time.perf_counter()
         self._rate_from = (0, 0.0)
-        self._pending: list[tuple[int, float, list[str], Tensor]] = []
+        self._pending: list[tuple[int, float, float, list[str], Tensor]] = []
 
     # -- where the run stands
 
@@ -182,7 +183,8 @@ class Run:
             Diverged: one of them is NaN or infinite.
         """
         values = torch.stack([value.detach().float() for value in (*terms.values(), norm)])
-        self._pending.append((self.step + 1, (self.position + 1) / self.steps_per_epoch + self.epoch, list(terms), values))
+        epochs = self.epoch + (self.position + 1) / self.steps_per_epoch
+        self._pending.append((self.step + 1, epochs, self._lr(), list(terms), values))
         if len(self._pending) >= self.look_every:
             self.flush(image, mask)
 
@@ -191,24 +193,24 @@ class Run:
         if not self._pending:
             return
         pending, self._pending = self._pending, []
-        for (step, epochs, names, _), values in zip(pending, torch.stack([p[3] for p in pending]).tolist(), strict=True):
+        for (step, epochs, lr, names, _), values in zip(pending, torch.stack([p[-1] for p in pending]).tolist(), strict=True):
             *losses, norm = values
             terms = dict(zip(names, losses, strict=True))
             if not all(math.isfinite(value) for value in values):
                 raise Diverged(explain(self, step, epochs, terms, norm, image, mask))
-            self._count(step, epochs, terms)
+            self._count(step, epochs, lr, terms)
 
-    def _count(self, step: int, epochs: float, terms: dict[str, float]) -> None:
+    def _count(self, step: int, epochs: float, lr: float, terms: dict[str, float]) -> None:
         self.terms = terms
         for name, value in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.counted += 1
         if step % self.log_every == 0:
-            self._write_means(step, epochs)
+            self._write_means(step, epochs, lr)
 
-    def _write_means(self, step: int, epochs: float) -> None:
+    def _write_means(self, step: int, epochs: float, lr: float) -> None:
         means = {name: total / self.counted for name, total in self.sums.items()}
-        row = {**means, "lr": self.optimizer.param_groups[0]["lr"], "images_per_second": self._rate()}
+        row = {**means, "lr": lr, "images_per_second": self._rate()}
         self.record(row, step, epochs)
         self.sums, self.counted = {}, 0
 
@@ -216,13 +218,16 @@ class Run:
         """At the end: what was counted since the last row becomes a row too."""
         self.flush()
         if self.counted:
-            self._write_means(self.step, self.epochs)
+            self._write_means(self.step, self.epochs, self._lr())
 
     def record(self, values: Mapping[str, float], step: int | None = None, epochs: float | None = None) -> None:
         """Add a row to the history, at the current step unless another is given."""
         step = self.step if step is None else step
         epochs = self.epochs if epochs is None else epochs
         self.history.rows.append({"step": step, "epoch": round(epochs, 4), "seconds": round(self.seconds, 2), **values})
+
+    def _lr(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
 
     def _rate(self) -> float:
         """Images a second since the last row."""
@@ -233,7 +238,5 @@ class Run:
 
     def start_clock(self) -> None:
         """Time runs from here: nothing that was done before counts."""
-        # Reading a number back from a GPU makes the processor wait for it: there the losses are looked at every few steps only.
-        self.look_every = 1 if self.device.type == "cpu" else 16
         self._clock = time.perf_counter()
         self._rate_from = self.step, self.train_seconds
