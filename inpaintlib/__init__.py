@@ -15,7 +15,9 @@ from types import ModuleType
 from inpaintlib._device import device, profile
 
 __version__ = "0.1.0"
-_PARTS = ("baselines", "data", "evaluation", "example", "layers", "losses", "masks", "metrics", "models", "train", "viz", "widgets")
+_PARTS = (
+    "baselines", "data", "evaluation", "example", "features", "layers", "losses", "masks", "metrics", "models", "train", "viz", "widgets",
+)  # fmt: skip
 __all__ = ["device", "profile", *_PARTS]
 
 

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpaintlib._check import as_image, as_mask, describe
+from inpaintlib._perceptual import perceptual
 from inpaintlib._ssim import WINDOW, similarity
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "hole_detection",
     "mae",
     "mse",
+    "perceptual",
     "psnr",
     "region_pixels",
     "ssim",

@@ -7,7 +7,8 @@ and its feature maps Phi_l are compared. Pixel by pixel two pictures of grass di
 that they are alike.
 
 The feature network is exchangeable: any callable from images (B, 3, H, W) in [0, 1] to a list of feature maps (B, C_l, H_l, W_l). Its
-weights should not learn, and it should be in eval mode. Liu et al. take VGG-16 after its first three poolings.
+weights should not learn, and it should be in eval mode: :func:`inpaintlib.features.load` gives such ones. Liu et al. take VGG-16 after its
+first three poolings.
 
 Source: G. Liu et al., Image Inpainting for Irregular Holes Using Partial Convolutions, ECCV 2018, section 3.3.
 """
@@ -136,6 +137,12 @@ def _three(prediction: Tensor, target: Tensor, mask: Tensor, features: Features)
 
 
 def _maps(features: Features, image: Tensor) -> Maps:
+    if getattr(features, "measuring_only", False):
+        name = getattr(features, "name", "") or type(features).__name__
+        raise ValueError(
+            f"features is {name}, which is for measuring only: what is trained to please it could not be measured with it any more. "
+            'Use features.load("small") or features.load("vgg16") in losses.'
+        )
     maps = features(image)
     if isinstance(maps, Tensor) or not maps or any(m.dim() != 4 or len(m) != len(image) for m in maps):
         got = describe(maps) if isinstance(maps, Tensor) else ", ".join(describe(m) for m in maps) or "nothing"

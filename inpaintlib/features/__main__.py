@@ -1,0 +1,5 @@
+import sys
+
+from inpaintlib.features.train import main
+
+sys.exit(main())
