@@ -26,12 +26,12 @@ def depth(hole: Tensor) -> Tensor:
     return layers
 
 
-def halve(picture: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
-    """Half the size: each pixel the mean of the known ones of four; a hole where fewer than two of them are known."""
-    known = (~hole).float()[None, None]
+def halve(picture: Tensor, hole: Tensor, *, least: float = 0.5) -> tuple[Tensor, Tensor]:
+    """Half the size: each pixel the mean of the known ones of four; a hole where less than this share of them is known."""
+    known = (~hole).to(picture.dtype)[None, None]
     share = F.avg_pool2d(known, 2, ceil_mode=True)[0]
     mean = F.avg_pool2d(picture[None] * known, 2, ceil_mode=True)[0] / share.clamp_min(1e-12)
-    hole = share[0] < 0.5
+    hole = share[0] < least
     return mean.masked_fill(hole, 0), hole
 
 
