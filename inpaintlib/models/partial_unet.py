@@ -56,7 +56,7 @@ class PartialUNet(Inpainter):
     Args:
         width: channels of the first stage; the others are 2, 4 and 8 times as wide.
         squeeze: as on the slides, the last stage ends in 3 channels, and the head sees only those. ``False`` keeps
-            ``width`` channels up to the head.
+            ``width`` channels up to the head; docs/results/squeeze.md measures what the squeeze costs.
 
     With the defaults 3,129,117 parameters: 3,127,703 in convolutions and 1,414 in batch norm.
     """
