@@ -61,6 +61,19 @@ def test_one_hole_pixel_is_not_diluted_by_an_epsilon_in_half_precision():
     assert loss.item() == 0.5
 
 
+@pytest.mark.parametrize("name", [name for name in losses.names() if name != "total_variation"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_counts_the_pixels_of_a_whole_batch(name, dtype):
+    """128 x 32 x 32 pixels are more than a float16 can hold: the mean over the hole was 0, or NaN."""
+    generator = torch.Generator().manual_seed(3)
+    prediction, target = (torch.rand(128, 3, 32, 32, generator=generator) for _ in range(2))
+    mask = torch.ones(128, 1, 32, 32)
+    mask[..., 4:20, 4:20] = 0
+    loss = losses.parse(name)
+    got = loss(prediction.to(dtype), target.to(dtype), mask)
+    assert float(got) == pytest.approx(float(loss(prediction, target, mask)), rel=0.01)
+
+
 def test_uint8_and_bool_masks_mean_the_same():
     prediction, target, mask = example()
     expected = losses.hole_l1(prediction, target, mask)
@@ -96,8 +109,29 @@ def test_bad_input_is_explained():
     prediction, target, mask = example()
     with pytest.raises(ValueError, match=r"target a tensor of shape \(4, 3, 8, 7\)"):
         losses.hole_l1(prediction, target[..., :7], mask)
-    with pytest.raises(ValueError, match=r"expected \(4, 1, 8, 8\)"):
-        losses.l1(prediction, target, mask.expand(-1, 3, -1, -1))
+    for bad, error, says in (
+        (mask.expand(-1, 3, -1, -1), ValueError, "One channel serves all colours"),
+        (mask[:3], ValueError, "3 masks for 4 images"),
+        (mask[..., :7], ValueError, r"\(8, 7\), the image \(8, 8\)"),
+        (mask * 255, ValueError, "Divide by 255"),
+        (mask * 0.5, ValueError, "threshold"),
+        (mask * float("nan"), ValueError, "expected only 1"),
+        (mask.numpy(), TypeError, "mask is a ndarray"),
+        (None, TypeError, "mask is a NoneType"),
+    ):
+        for name in losses.names():
+            with pytest.raises(error, match=says):
+                losses.parse(name)(prediction, target, bad)
+    for bad, error, says in (
+        (prediction.byte(), TypeError, "prediction is a tensor of shape .* uint8; expected float"),
+        (prediction.numpy(), TypeError, "prediction is a ndarray"),
+        (prediction[0], ValueError, r"prediction\[None\]"),
+        (prediction[:0], ValueError, "empty"),
+    ):
+        with pytest.raises(error, match=says):
+            losses.hole_l1(bad, target, mask)
+    with pytest.raises(TypeError, match="target is a list"):
+        losses.l1(prediction, target.tolist(), mask)
     with pytest.raises(ValueError, match="region"):
         losses.hole_l1(prediction, target, mask, over="pixels")
     with pytest.raises(TypeError, match="pair"):

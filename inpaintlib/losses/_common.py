@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
-from inpaintlib._check import describe
+from inpaintlib._check import as_image, as_mask, describe
 
-__all__ = ["Loss", "checked"]
+__all__ = ["Loss", "checked", "wide"]
 
 Loss = Callable[[Tensor, Tensor, Tensor], "Tensor | dict[str, Tensor]"]
 
 
 def checked(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Shapes only: a look at the values would cost a pass over the data in every training step."""
+    """The mask as float (B, 1, H, W) of zeros and ones, for images that fit each other and it.
+
+    Values of the images are not looked at: a raw prediction may be anything, and ``train.fit`` names one that is NaN. Those of the mask
+    are, on a CPU: to look on a GPU would make it wait.
+
+    Raises:
+        TypeError: no float images, or no mask.
+        ValueError: shapes that do not fit, an empty batch, or mask values other than 0 and 1.
+    """
+    for name, image in (("prediction", prediction), ("target", target)):
+        as_image(image, name, values=False)
     if prediction.shape != target.shape:
         raise ValueError(f"prediction is {describe(prediction)}, target {describe(target)}; expected the same shape (B, C, H, W).")
-    if mask.dim() != 4 or mask.shape[1] != 1 or mask.shape[0] not in (1, target.shape[0]) or mask.shape[2:] != target.shape[2:]:
-        expected = (target.shape[0], 1, *target.shape[2:])
-        raise ValueError(f"mask is {describe(mask)}; expected {expected}, one channel, 1 = known, 0 = hole.")
-    return mask.to(prediction.dtype)
+    return as_mask(mask, prediction, values=prediction.device.type == "cpu" and not torch.compiler.is_compiling())
+
+
+def wide(tensor: Tensor) -> torch.dtype:
+    """What to add many values up in: a float16 ends at 65504, which is less than the pixels of a batch."""
+    return torch.promote_types(tensor.dtype, torch.float32)
