@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from inpaintlib._check import as_image, as_mask, describe
+from inpaintlib._check import as_mask, describe
 from inpaintlib._perceptual import perceptual
+from inpaintlib._regions import Region, average, region_pixels, select
 from inpaintlib._ssim import WINDOW, similarity
 
 __all__ = [
@@ -41,8 +41,6 @@ __all__ = [
     "ssim",
     "ssim_map",
 ]
-
-Region = Literal["all", "hole", "known", "boundary"]
 
 
 def mse(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region = "all", width: int = 2) -> Tensor:
@@ -66,8 +64,8 @@ def mse(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regio
     >>> mse(grey, black)
     tensor([0.2500])
     """
-    prediction, target, chosen = _select(prediction, target, mask, region, width)
-    return _average((prediction - target).square(), chosen)
+    prediction, target, chosen = select(prediction, target, mask, region, width)
+    return average((prediction - target).square(), chosen)
 
 
 def mae(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region = "all", width: int = 2) -> Tensor:
@@ -81,8 +79,8 @@ def mae(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regio
     >>> mae(torch.full((1, 3, 2, 2), 0.5), torch.zeros(1, 3, 2, 2))
     tensor([0.5000])
     """
-    prediction, target, chosen = _select(prediction, target, mask, region, width)
-    return _average((prediction - target).abs(), chosen)
+    prediction, target, chosen = select(prediction, target, mask, region, width)
+    return average((prediction - target).abs(), chosen)
 
 
 def psnr(
@@ -114,14 +112,14 @@ def psnr(
     >>> psnr(torch.full((1, 3, 2, 2), 0.1), torch.zeros(1, 3, 2, 2), data_range=1)
     tensor([20.])
     """
-    prediction, target, chosen = _select(prediction, target, mask, region, width, data_range)
+    prediction, target, chosen = select(prediction, target, mask, region, width, data_range)
     if data_range > 1 and float(prediction.detach().amax()) <= 1 and float(target.detach().amax()) <= 1:
         warnings.warn(
             f"psnr got data_range={data_range:g}, but no value exceeds 1. If these images are in [0, 1], every value is "
             f"{20 * math.log10(data_range):.2f} dB too high: pass data_range=1.",
             stacklevel=2,
         )
-    return 10 * torch.log10(data_range**2 / _average((prediction - target).square(), chosen))
+    return 10 * torch.log10(data_range**2 / average((prediction - target).square(), chosen))
 
 
 def ssim(
@@ -153,10 +151,10 @@ def ssim(
     >>> ssim(picture, picture, data_range=1)
     tensor([1.])
     """
-    prediction, target, chosen = _select(prediction, target, mask, region, width, data_range)
+    prediction, target, chosen = select(prediction, target, mask, region, width, data_range)
     index = similarity(prediction, target, data_range)
     rim = WINDOW // 2
-    return _average(index[..., rim:-rim, rim:-rim] if chosen is None else index, chosen)
+    return average(index[..., rim:-rim, rim:-rim] if chosen is None else index, chosen)
 
 
 def ssim_map(prediction: Tensor, target: Tensor, *, data_range: float) -> Tensor:
@@ -165,7 +163,7 @@ def ssim_map(prediction: Tensor, target: Tensor, *, data_range: float) -> Tensor
     Returns:
         (B, C, H, W), between -1 and 1. Within 5 pixels of the edge the window sees the image mirrored.
     """
-    prediction, target, _ = _select(prediction, target, None, "all", 1, data_range)
+    prediction, target, _ = select(prediction, target, None, "all", 1, data_range)
     return similarity(prediction, target, data_range)
 
 
@@ -192,9 +190,9 @@ def dice(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regi
     >>> dice(torch.ones(1, 3, 2, 2), torch.ones(1, 3, 2, 2))
     tensor([1.])
     """
-    prediction, target, chosen = _select(prediction, target, mask, region, width)
-    overlap = _average(prediction * target, chosen)
-    size = _average(prediction + target, chosen)
+    prediction, target, chosen = select(prediction, target, mask, region, width)
+    overlap = average(prediction * target, chosen)
+    size = average(prediction + target, chosen)
     # Two images of one constant c score c, so two black ones score 0, the limit; the clamp keeps 0 / 0 out.
     return 2 * overlap / size.clamp_min(torch.finfo(size.dtype).tiny)
 
@@ -252,85 +250,6 @@ def hole_detection(predicted_mask: Tensor, mask: Tensor) -> HoleDetection:
         accuracy=right / hole.shape[1],
         dice=_ratio(2 * both, claimed.sum(1) + hole.sum(1)),
     )
-
-
-def region_pixels(mask: Tensor, region: Region, *, width: int = 2) -> Tensor:
-    """The pixels of a region, as defined at the head of this file.
-
-    Args:
-        mask: (B, 1, H, W), 1 = known, 0 = hole.
-        region: which pixels.
-        width: of the boundary band on either side of the rim, in pixels.
-
-    Returns:
-        float (B, 1, H, W), 1 = in the region.
-
-    >>> region_pixels(torch.tensor([[[[1, 1, 1, 0, 0, 0]]]]), "boundary", width=1)
-    tensor([[[[0., 0., 1., 1., 0., 0.]]]])
-    """
-    known = as_mask(mask)
-    if region == "all":
-        return torch.ones_like(known)
-    if region == "hole":
-        return 1 - known
-    if region == "known":
-        return known
-    if region != "boundary":
-        raise ValueError(f"region is {region!r}; expected 'all', 'hole', 'known' or 'boundary'.")
-    if not isinstance(width, int) or width < 1:
-        raise ValueError(f"width is {width!r}; expected a whole number of pixels, at least 1.")
-    # Grown by ``width``, known and hole overlap in exactly the band along the rim.
-    return _dilate(known, width) * _dilate(1 - known, width)
-
-
-def _dilate(pixels: Tensor, steps: int) -> Tensor:
-    """Grow a 0/1 map by ``steps`` pixels in each of the eight directions."""
-    return F.max_pool2d(pixels, 2 * steps + 1, stride=1, padding=steps)
-
-
-def _select(
-    prediction: Tensor, target: Tensor, mask: Tensor | None, region: Region, width: int, data_range: float = 1.0
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The door of every metric: checked images (B, C, H, W) and the pixels that count (B, 1, H, W), or None for all of them."""
-    if not data_range > 0:
-        raise ValueError(f"data_range is {data_range!r}; expected a positive number: 1 for images in [0, 1], 255 for 8-bit values.")
-    prediction = _as_measurable(prediction, "prediction", data_range)
-    target = _as_measurable(target, "target", data_range)
-    if prediction.shape != target.shape:
-        raise ValueError(f"prediction is {describe(prediction)}, target is {describe(target)}; expected the same shape.")
-    if prediction.device != target.device:
-        raise ValueError(f"prediction is on {prediction.device}, target on {target.device}; move one of them with .to(...).")
-    if region == "all":
-        return prediction, target, None
-    if mask is None:
-        raise ValueError(f"region={region!r} needs the mask: pass mask=(B, 1, H, W), 1 = known, 0 = hole.")
-    chosen = region_pixels(as_mask(mask, target), region, width=width)
-    empty = (chosen.flatten(1).amax(1) == 0).nonzero().flatten().tolist()
-    if empty:
-        raise ValueError(
-            f"region={region!r} holds no pixel in image {empty[0]} ({len(empty)} of {len(chosen)} images); a mean over nothing has no "
-            "value. Leave such images out, or measure another region. 1 = known, 0 = hole."
-        )
-    return prediction, target, chosen
-
-
-def _as_measurable(image: Tensor, name: str, data_range: float) -> Tensor:
-    image = as_image(image, name, values=data_range == 1)
-    if data_range != 1:
-        low, high = (float(value) for value in image.detach().aminmax())
-        if not (low >= 0 and high <= data_range):  # written so that NaN fails too
-            raise ValueError(
-                f"{name} has values from {low:.4g} to {high:.4g}; with data_range={data_range:g} expected finite values in "
-                f"[0, {data_range:g}]. Pass the distance between the smallest and the largest possible value."
-            )
-    return image.float() if image.dtype in (torch.float16, torch.bfloat16) else image
-
-
-def _average(values: Tensor, chosen: Tensor | None) -> Tensor:
-    """Mean over channels and chosen pixels: (B, C, H, W) and (B, 1, H, W) to (B,)."""
-    if chosen is None:
-        return values.flatten(1).mean(1)
-    return (values * chosen).flatten(1).sum(1) / (chosen.flatten(1).sum(1) * values.shape[1])
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:

@@ -1,0 +1,94 @@
+"""Which pixels a metric looks at: the regions of a picture with a hole, and the door that all metrics share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from inpaintlib._check import as_image, as_mask, describe
+
+__all__ = ["Region", "average", "region_pixels", "select"]
+
+Region = Literal["all", "hole", "known", "boundary"]
+
+
+def region_pixels(mask: Tensor, region: Region, *, width: int = 2) -> Tensor:
+    """The pixels of a region, as defined at the head of :mod:`inpaintlib.metrics`.
+
+    Args:
+        mask: (B, 1, H, W), 1 = known, 0 = hole.
+        region: which pixels.
+        width: of the boundary band on either side of the rim, in pixels.
+
+    Returns:
+        float (B, 1, H, W), 1 = in the region.
+
+    >>> region_pixels(torch.tensor([[[[1, 1, 1, 0, 0, 0]]]]), "boundary", width=1)
+    tensor([[[[0., 0., 1., 1., 0., 0.]]]])
+    """
+    known = as_mask(mask)
+    if region == "all":
+        return torch.ones_like(known)
+    if region == "hole":
+        return 1 - known
+    if region == "known":
+        return known
+    if region != "boundary":
+        raise ValueError(f"region is {region!r}; expected 'all', 'hole', 'known' or 'boundary'.")
+    if not isinstance(width, int) or width < 1:
+        raise ValueError(f"width is {width!r}; expected a whole number of pixels, at least 1.")
+    # Grown by ``width``, known and hole overlap in exactly the band along the rim.
+    return _dilate(known, width) * _dilate(1 - known, width)
+
+
+def _dilate(pixels: Tensor, steps: int) -> Tensor:
+    """Grow a 0/1 map by ``steps`` pixels in each of the eight directions."""
+    return F.max_pool2d(pixels, 2 * steps + 1, stride=1, padding=steps)
+
+
+def select(
+    prediction: Tensor, target: Tensor, mask: Tensor | None, region: Region, width: int, data_range: float = 1.0
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The door of every metric: checked images (B, C, H, W) and the pixels that count (B, 1, H, W), or None for all of them."""
+    if not data_range > 0:
+        raise ValueError(f"data_range is {data_range!r}; expected a positive number: 1 for images in [0, 1], 255 for 8-bit values.")
+    prediction = _as_measurable(prediction, "prediction", data_range)
+    target = _as_measurable(target, "target", data_range)
+    if prediction.shape != target.shape:
+        raise ValueError(f"prediction is {describe(prediction)}, target is {describe(target)}; expected the same shape.")
+    if prediction.device != target.device:
+        raise ValueError(f"prediction is on {prediction.device}, target on {target.device}; move one of them with .to(...).")
+    if region == "all":
+        return prediction, target, None
+    if mask is None:
+        raise ValueError(f"region={region!r} needs the mask: pass mask=(B, 1, H, W), 1 = known, 0 = hole.")
+    chosen = region_pixels(as_mask(mask, target), region, width=width)
+    empty = (chosen.flatten(1).amax(1) == 0).nonzero().flatten().tolist()
+    if empty:
+        raise ValueError(
+            f"region={region!r} holds no pixel in image {empty[0]} ({len(empty)} of {len(chosen)} images); a mean over nothing has no "
+            "value. Leave such images out, or measure another region. 1 = known, 0 = hole."
+        )
+    return prediction, target, chosen
+
+
+def _as_measurable(image: Tensor, name: str, data_range: float) -> Tensor:
+    image = as_image(image, name, values=data_range == 1)
+    if data_range != 1:
+        low, high = (float(value) for value in image.detach().aminmax())
+        if not (low >= 0 and high <= data_range):  # written so that NaN fails too
+            raise ValueError(
+                f"{name} has values from {low:.4g} to {high:.4g}; with data_range={data_range:g} expected finite values in "
+                f"[0, {data_range:g}]. Pass the distance between the smallest and the largest possible value."
+            )
+    return image.float() if image.dtype in (torch.float16, torch.bfloat16) else image
+
+
+def average(values: Tensor, chosen: Tensor | None) -> Tensor:
+    """Mean over channels and chosen pixels: (B, C, H, W) and (B, 1, H, W) to (B,)."""
+    if chosen is None:
+        return values.flatten(1).mean(1)
+    return (values * chosen).flatten(1).sum(1) / (chosen.flatten(1).sum(1) * values.shape[1])
