@@ -159,13 +159,32 @@ def test_a_run_in_this_process_from_start_to_weights(tmp_path, capsys, monkeypat
     assert "already holds a run" in capsys.readouterr().err
 
 
+def test_a_mixture_of_masks_is_measured_family_by_family(tmp_path, capsys):
+    how = ["--epochs", "1", "--batch-size", "32", "--masks", "2*lines+boxes", "--test-images", "8", "--out", str(tmp_path)]
+    assert cli.main([*TINY, *how]) == 0
+    said = capsys.readouterr()
+    assert "lines: composited, hole" in said.out, said.err
+    options, state, card = load_pretrained(tmp_path / "partial_unet.safetensors")
+    table = card["quality on the test images"]
+    assert len(table) == 8 and card["masks"] == "2*lines+boxes, drawn afresh for every batch"
+    model = models.create("partial_unet", **options)
+    model.load_state_dict(state)
+    test = data.load_images("photos", "test", limit=8)
+    for kind in ("lines", "boxes"):
+        frozen = masks.benchmark(kind, 8)
+        assert masks.sha256(frozen)[:16] in card["test masks"]
+        for row, values in report.measure(model, test, frozen).items():
+            assert table[f"{kind}: {row}"]["MAE"] == pytest.approx(values["MAE"], rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["unet"], "there is no model 'unet'"),
         (["partial_unet", "--option", "depth"], "expected KEY=VALUE"),
         (["partial_unet", "--option", "depth=3"], "partial_unet does not take"),
-        (["partial_unet", "--masks", "scratches"], "expected boxes, center_box"),
+        (["partial_unet", "--masks", "scratches"], "expected one of lines, strokes"),
+        (["partial_unet", "--masks", "lines+scratches"], "'scratches'"),
         (["partial_unet", "--loss", "hole_l3"], "hole_l3"),
         (["partial_unet", "--data", "/no/such/folder"], "/no/such/folder"),
         ([*TINY, "--epochs", "0"], "epochs is 0.0"),
