@@ -78,23 +78,42 @@ class ImageSet:
         """Some images as float (n, 3, H, W) in [0, 1].
 
         Args:
-            indices: one index, a slice, a list, or a tensor of int64 or bool (N,); None takes all (mind the memory).
+            indices: one index, a slice, a sequence of indices, or a tensor or array of whole numbers or of bool (N,); None takes
+                all (mind the memory).
 
         Raises:
-            IndexError: an index beyond the set.
+            TypeError: no indices.
+            IndexError: an index beyond the set, or not one truth value for each image.
 
         >>> load_images("photos", "test").float([0, 5, 2]).shape
         torch.Size([3, 3, 32, 32])
         """
         if indices is None:
             chosen = self.images
-        elif isinstance(indices, int):
-            if not -len(self) <= indices < len(self):
-                raise IndexError(f"index {indices} is beyond this set of {len(self):,} images.")
-            chosen = self.images[indices][None]
-        else:
+        elif isinstance(indices, slice):
             chosen = self.images[indices]
+        else:
+            chosen = self.images.index_select(0, self._places(indices).to(self.images.device))
         return chosen.float().div_(255)
+
+    def _places(self, indices: int | Sequence[int] | Tensor) -> Tensor:
+        """Indices of any form as int64 (n,) from 0 on; a single one is one of one."""
+        try:
+            places = torch.as_tensor(indices)
+        except (TypeError, ValueError, RuntimeError):
+            places = torch.empty(0, 0)
+        if places.dim() == 1 and places.dtype == torch.bool:
+            if len(places) != len(self):
+                raise IndexError(f"there are {len(places)} truth values for {len(self):,} images; expected one each.")
+            return places.nonzero()[:, 0]
+        whole = not places.is_floating_point() and not places.is_complex() and places.dtype != torch.bool
+        if places.dim() > 1 or not (whole or places.shape == (0,)):
+            raise TypeError(f"indices is {describe(indices)}; expected one index, a slice, a sequence of them, or a bool for each image.")
+        places = places.reshape(-1).long()
+        beyond = places[(places < -len(self)) | (places >= len(self))]
+        if len(beyond):
+            raise IndexError(f"index {int(beyond[0])} is beyond this set of {len(self):,} images.")
+        return places % len(self)
 
     def batches(
         self,
@@ -120,6 +139,7 @@ class ImageSet:
             drop_last: leave out a last batch that is smaller.
 
         Raises:
+            TypeError: the generator is none.
             ValueError: ``batch_size`` is not positive, or ``drop_last`` would leave nothing.
 
         >>> [len(batch) for batch in load_images("photos", "test", limit=10).batches(4)]
@@ -130,6 +150,8 @@ class ImageSet:
             raise ValueError(f"batch_size is {batch_size!r}; expected a positive whole number.")
         if drop_last and count < batch_size:
             raise ValueError(f"{count} images do not fill one batch of {batch_size}, and drop_last would drop it; choose a smaller one.")
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise TypeError(f"generator is {describe(generator)}; expected a torch.Generator, such as torch.Generator().manual_seed(0).")
         where = generator.device if generator is not None else torch.device("cpu")
         order = torch.randperm(count, generator=generator, device=where).cpu() if shuffle else torch.arange(count)
         flipped = (torch.rand(count, generator=generator, device=where) < 0.5).cpu() if flip else torch.zeros(count, dtype=torch.bool)

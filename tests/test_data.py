@@ -298,7 +298,10 @@ def test_float_takes_what_indexing_takes() -> None:
     truth = images.images.double() / 255
     mask = torch.zeros(50, dtype=torch.bool)
     mask[[3, 7]] = True
-    for indices, rows in [(None, slice(None)), (4, [4]), (-1, [-1]), (slice(2, 9), slice(2, 9)), ([5, 1], [5, 1]), (mask, [3, 7])]:
+    wanted = [(None, slice(None)), (4, [4]), (-1, [-1]), (slice(2, 9), slice(2, 9)), ([5, 1], [5, 1]), (mask, [3, 7])]
+    wanted += [((5, 1), [5, 1]), (range(3), [0, 1, 2]), ([-1, -50], [49, 0]), ([], []), (mask.tolist(), [3, 7]), (mask.numpy(), [3, 7])]
+    wanted += [(np.int64(4), [4]), (torch.tensor(4), [4]), (np.array([5, 1]), [5, 1]), (torch.tensor([5, 1], dtype=torch.uint8), [5, 1])]
+    for indices, rows in wanted:
         got = images.float(indices)
         assert got.dtype == torch.float32 and got.dim() == 4
         assert torch.allclose(got.double(), truth[rows], atol=1e-7)

@@ -669,8 +669,16 @@ def test_arguments_of_the_methods() -> None:
             images.batches(size)  # at the call, not at the first batch
     with pytest.raises(ValueError, match="4 images do not fill one batch of 5"):
         images.batches(5, drop_last=True)
-    with pytest.raises(IndexError, match="index 4 is beyond this set of 4 images"):
-        images.float(4)
+    for beyond in (4, -5, [0, 4], torch.tensor([1, -5])):
+        with pytest.raises(IndexError, match="is beyond this set of 4 images"):
+            images.float(beyond)
+    with pytest.raises(IndexError, match="3 truth values for 4 images"):
+        images.float([True, False, True])
+    for no_index in ("one", 1.0, True, [0.5], [[0, 1]], object()):
+        with pytest.raises(TypeError, match=r"indices is .*expected one index"):
+            images.float(no_index)
+    with pytest.raises(TypeError, match="generator is a int"):
+        images.batches(2, generator=0)
     for count in (0, 4, -1, 1.5, True):
         with pytest.raises(ValueError, match=r"count is .*expected a whole number from 1 to 3"):
             images.split(count)
