@@ -132,8 +132,17 @@ class TestEveryModel:
         model = small(name).train()
         before = {key: value.clone() for key, value in model.state_dict().items()}
         model.inpaint(torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32))
-        assert model.training
+        assert all(part.training for part in model.modules())
         assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+    def test_what_is_frozen_stays_frozen(self, name):
+        model = small(name).train()
+        frozen = [part for part in model.modules() if isinstance(part, torch.nn.BatchNorm2d)][:1] or list(model.children())[:1]
+        frozen[0].eval()
+        before = [part.training for part in model.modules()]
+        model.inpaint(*damage(name, 2))
+        models.summary(model)
+        assert [part.training for part in model.modules()] == before and not all(before)
 
     def test_options_make_its_twin(self, name):
         model = small(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 
 from inpaintlib._check import as_pair
 
-__all__ = ["Inpainter", "composite"]
+__all__ = ["Inpainter", "composite", "evaluating"]
 
 
 def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
@@ -23,6 +25,18 @@ def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
     NaN included, is left out.
     """
     return torch.where(mask > 0, image, prediction)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Within the block all parts are in eval mode; afterwards each is as it was: a batch norm that somebody froze stays frozen."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
 
 
 class Inpainter(nn.Module):
@@ -68,11 +82,7 @@ class Inpainter(nn.Module):
         image, mask = as_pair(image, mask, channels=3, values=False)
         image, mask = as_pair(composite(torch.zeros_like(image), image, mask), mask)
         self.check_size(image)
-        training = self.training
-        self.eval()
-        try:
+        with evaluating(self):
             weight = next(self.parameters())
             prediction = self(image.to(weight.device, weight.dtype), mask.to(weight.device, weight.dtype))
-        finally:
-            self.train(training)
         return composite(prediction.to(image).clamp(0, 1), image, mask)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from inpaintlib.models.base import evaluating
+
 __all__ = ["Row", "Summary", "summary"]
 
 
@@ -61,13 +63,11 @@ def summary(model: nn.Module, size: int | tuple[int, int] = 32) -> Summary:
         count = sum(p.numel() for p in module.parameters(recurse=held))
         if count and ".parametrizations." not in f".{name}.":
             hooks.append(module.register_forward_hook(_recorder(rows, name, count)))
-    training = model.training
     weight = next(model.parameters())
     try:
-        with torch.no_grad():
-            model.eval()(weight.new_zeros(1, 3, height, width), weight.new_ones(1, 1, height, width))
+        with torch.no_grad(), evaluating(model):
+            model(weight.new_zeros(1, 3, height, width), weight.new_ones(1, 1, height, width))
     finally:
-        model.train(training)
         for hook in hooks:
             hook.remove()
     title = f"{getattr(model, 'name', '') or type(model).__name__} on 3 x {height} x {width}"

@@ -14,6 +14,7 @@ from torch import nn
 
 from inpaintlib import masks as mask_families
 from inpaintlib import metrics
+from inpaintlib.models.base import evaluating
 from inpaintlib.train.history import History
 from inpaintlib.train.precision import autocast, choose
 
@@ -38,19 +39,16 @@ def measure(model: nn.Module, images: Any, masks: torch.Tensor, *, precision: st
         for images below its window of 11 pixels.
     """
     place = next(model.parameters()).device
-    training = model.training
-    model.eval()
     sums: Table = {}
     for start in range(0, len(images), batch_size):
         target = images.float(slice(start, start + batch_size)).to(place)
         mask = masks[start : start + batch_size].to(target)
-        with autocast(choose(precision, place), place):
+        with evaluating(model), autocast(choose(precision, place), place):
             raw = model(target * mask, mask)
         raw = raw.float().clamp(0, 1)
         for kind, picture in (("raw", raw), ("composited", torch.where(mask > 0, target, raw))):
             for place_name, region in (("image", "all"), ("hole", "hole")):
                 _add(sums.setdefault(f"{kind}, {place_name}", {}), picture, target, {"mask": mask, "region": region})
-    model.train(training)
     return {row: {name: total / len(images) for name, total in values.items()} for row, values in sums.items()}
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from inpaintlib.losses import Loss
+from inpaintlib.models.base import evaluating
 from inpaintlib.train.average import WeightAverage
 from inpaintlib.train.diagnose import Diverged, explain
 from inpaintlib.train.history import History
@@ -165,14 +166,9 @@ class Run:
     def evaluating(self) -> Iterator[nn.Module]:
         """The model as it would be shipped: averaged weights, eval mode, no gradients; everything is put back afterwards."""
         self.flush()
-        training = self.model.training
         swapped = self.average.swapped(self.model) if self.average else nullcontext()
-        with swapped, torch.no_grad():
-            self.model.eval()
-            try:
-                yield self.model
-            finally:
-                self.model.train(training)
+        with swapped, torch.no_grad(), evaluating(self.model):
+            yield self.model
 
     # -- the losses, and the history
 
