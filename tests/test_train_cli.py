@@ -43,12 +43,19 @@ def steps_logged(out: Path) -> int:
     return max((json.loads(line)["step"] for line in lines if line.endswith("}")), default=0)
 
 
+def written(out: Path) -> int:
+    """When the log was last written to; 0 before there is one."""
+    log = out / "log.jsonl"
+    return log.stat().st_mtime_ns if log.exists() else 0
+
+
 def stop_at(out: Path, step: int, how: signal.Signals, *more: str) -> tuple[int, str]:
     """Start, or resume, a run; send it a signal at a random moment after ``step`` was logged; returns its exit status and what it said."""
     streams: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    before = written(out)  # the part before may have come further than `step`: this one must at least have written something itself
     with subprocess.Popen(command(out, *more), start_new_session=True, **streams) as process:
         deadline = time.monotonic() + 120
-        while steps_logged(out) < step and process.poll() is None and time.monotonic() < deadline:
+        while (written(out) == before or steps_logged(out) < step) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
         time.sleep(random.random() * 0.1)
         process.send_signal(how)
