@@ -236,6 +236,26 @@ def test_resuming_where_nothing_was_saved_yet_begins_at_the_beginning(tmp_path):
     assert same(one, two)
 
 
+def test_a_run_of_which_only_the_best_checkpoint_is_left_goes_on_from_it(tmp_path):
+    watch = [train.Evaluate(noise(9, seed=8), masks.lines)]
+    short(tiny(), out=tmp_path, callbacks=[*watch, StopAfter(13)], ema=None)
+    at = checkpoint(tmp_path, "best")[1]["counters"]["step"]
+    (tmp_path / "last.safetensors").unlink()
+    kept = (tmp_path / "best.safetensors").read_bytes(), (tmp_path / "log.jsonl").read_bytes()
+    with pytest.raises(train.CheckpointError, match=says(str(tmp_path), "already holds a run")):
+        short(tiny(), out=tmp_path)
+    assert kept == ((tmp_path / "best.safetensors").read_bytes(), (tmp_path / "log.jsonl").read_bytes())
+
+    class First(train.Callback):
+        def on_start(self, run):
+            assert run.step == at > 0
+
+    one, two = tiny(1), tiny()
+    short(one, out=tmp_path, callbacks=[First(), *watch], ema=None, resume=True)
+    short(two, callbacks=watch, ema=None)
+    assert same(one, two)
+
+
 def test_two_runs_do_not_share_a_folder(tmp_path):
     class Second(train.Callback):
         def on_start(self, run):

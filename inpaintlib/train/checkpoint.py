@@ -89,7 +89,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, metadata = read_safetensors(path)
     except DamagedError as error:
         raise CheckpointError(
-            f"{path} {error}. Delete it, and go on from best.safetensors beside it (rename it to {path.name}) or start anew."
+            f"{path} {error}. Delete it: the run then goes on from best.safetensors beside it, if there is one, or starts anew."
         ) from None
     try:
         state = json.loads(metadata["state"])
@@ -180,7 +180,8 @@ def _compare(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: 
 def open_folder(run: Run, resume: bool) -> Iterator[None]:
     """Make the folder of a run ready, and keep other runs out of it while this one lasts.
 
-    It is new and empty of checkpoints, or, to resume, the run is put into the state of its last one.
+    It is new and empty of checkpoints, or, to resume, the run is put into the state of its last one; of its best one where the last one
+    is missing, because the disk was full, or because it was damaged and deleted.
 
     Raises:
         CheckpointError: the folder already holds a run and ``resume`` is false, or its checkpoint cannot be used.
@@ -213,6 +214,8 @@ def _locked(folder: Path) -> Iterator[None]:
 def _go_on(run: Run, resume: bool) -> None:
     assert run.out is not None
     last, log = run.out / "last.safetensors", run.out / "log.jsonl"
+    if not last.exists():
+        last = run.out / "best.safetensors"
     for partial in run.out.glob(".*.partial"):  # what a killed run was about to write
         partial.unlink(missing_ok=True)
     if last.exists() and not resume:
