@@ -47,7 +47,8 @@ def nearest_patch(
     """Fill from the rim inwards; each pixel becomes a copy of the known pixel whose surroundings are most like its own.
 
     The search is exact: every known pixel of the same image is compared. Nothing is ever blended, so the filling is as sharp as the
-    picture. It is good at texture and straight edges, and has no idea of anything that the picture does not show elsewhere.
+    picture. It is good at texture and straight edges, and has no idea of anything that the picture does not show elsewhere. Time grows with
+    the hole's pixels times the picture's: for large holes in large photographs take :func:`patch_match`, or tiles (``inpaintlib.tiling``).
 
     Args:
         image: float (B, C, H, W) in [0, 1].
@@ -123,7 +124,9 @@ class Sources:
         hidden = F.pad(hole, frame, value=True)
         value = torch.where(hidden, mean[:, None, None], F.pad(picture, frame))  # E[s]: (C, H + 2r, W + 2r)
         squared = torch.where(hidden, square, F.pad(picture.square().sum(0), frame))  # E[s^2]
-        self.expected = torch.cat((value, squared[None]))[None]  # (1, C + 1, H + 2r, W + 2r)
+        expected = torch.cat((value, squared[None]))[None]  # (1, C + 1, H + 2r, W + 2r)
+        # With the channels of a pixel side by side in memory, this convolution of few channels is two to three times as fast.
+        self.expected = expected.contiguous(memory_format=torch.channels_last)
         self.gaps = hidden[None, None].to(picture.dtype)  # (1, 1, H + 2r, W + 2r)
         self._chance = 2 * (square - mean.square().sum()).clamp_min(0)  # E[(s - t)^2] of two random pixels s and t
         self.at_once = max(1, _CHUNK // hole.numel())  # how many patches to compare at a time
@@ -138,11 +141,12 @@ class Sources:
             wanted: (n, 1, side, side), 1 where the source is to lend a pixel: one that it lacks costs what a random one would.
         """
         kernels = torch.cat((-2 * weights * patches, weights), 1)  # (n, C + 1, side, side)
+        kernels = kernels.contiguous(memory_format=torch.channels_last)
         own = (weights * patches.square()).flatten(1).sum(1, keepdim=True)
         found = F.conv2d(self.expected, kernels)
         if wanted is not None:
-            found = found + F.conv2d(self.gaps, wanted * self._chance)
-        return found[0].flatten(1) + own + self._barred
+            found += F.conv2d(self.gaps, wanted * self._chance)
+        return found[0].flatten(1).add_(own).add_(self._barred)  # in place: these are large
 
     def nearest(self, *query: Tensor) -> Tensor:
         """The nearest source of each patch, given as to :meth:`distances`: long (n,), y * W + x; the first one of equals."""
