@@ -290,7 +290,7 @@ def test_the_log_of_a_resumed_run_has_no_step_twice(tmp_path):
     with pytest.raises(RuntimeError):
         short(tiny(), callbacks=[Crash(), train.Checkpoint(seconds=None, steps=4)], **settings)
     with open(tmp_path / "log.jsonl", "a") as file:
-        file.write('{"step": 11, "los')  # the line that was being written
+        file.write('[1]\n{"note": "somebody else\'s"}\n{"step": 11, "los')  # the last is the line that was being written
     model = tiny(1)
     history = short(model, resume=True, **settings)
     assert history["loss"][0] == list(range(1, 19))

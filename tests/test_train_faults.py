@@ -13,6 +13,7 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -410,6 +411,37 @@ def test_settings_that_cannot_work_say_why(error, message, change):
         short(tiny(), **change)
 
 
+@pytest.mark.parametrize(
+    ("error", "message", "loss"),
+    [
+        (TypeError, "returned a NoneType as 'loss'", lambda p, t, m: None),
+        (TypeError, "returned a float as 'hole'", lambda p, t, m: {"hole": 1.0}),
+        (ValueError, "returned no terms", lambda p, t, m: {}),
+        (ValueError, "shape (8,) and dtype float32 as 'loss'; expected one number", lambda p, t, m: (p - t).abs().mean((1, 2, 3))),
+        (ValueError, "no gradient flows", lambda p, t, m: losses.hole_l1(p.detach(), t, m)),
+        (ValueError, "has a 'step' already", lambda p, t, m: {"step": losses.hole_l1(p, t, m)}),
+    ],
+)
+def test_a_loss_that_is_no_number_is_named(error, message, loss):
+    with pytest.raises(error, match=says(message)):
+        short(tiny(), loss=loss)
+
+
+def test_callbacks_record_numbers_of_any_kind_and_nothing_else(tmp_path):
+    class Note(train.Callback):
+        values: tuple = (1, 2.5, np.float32(0.5), np.int64(3), torch.tensor([4.5]))
+
+        def on_step(self, run):
+            run.record({"note": self.values[run.step % len(self.values)]})
+
+    history = short(tiny(), out=tmp_path, callbacks=[Note()])
+    assert set(history["note"][1]) == {1, 2.5, 0.5, 3, 4.5} and train.History.read(tmp_path / "log.jsonl").rows == history.rows
+    for value in (torch.ones(2), "1", None, [1.0]):
+        Note.values = (value,)
+        with pytest.raises(TypeError, match=says("recorded as 'note'", "expected a number")):
+            short(tiny(), callbacks=[Note()])
+
+
 def test_a_prediction_of_another_shape_and_a_model_without_weights():
     class Grey(TinyNet):
         def forward(self, image, mask):
@@ -435,6 +467,9 @@ def test_early_stopping_on_a_column_that_never_comes_lets_the_run_end():
     assert short(tiny(), callbacks=[train.EarlyStopping("psnr_composited", patience=1)]).stopped_by == "all epochs done"
     with pytest.raises(ValueError, match='expected "max" or "min"'):
         train.EarlyStopping(mode="up")
+    for patience in (0, -1, 2.5):
+        with pytest.raises(ValueError, match=f"patience is {patience}; expected a number of evaluations"):
+            train.EarlyStopping(patience=patience)
 
 
 def test_an_error_in_a_callback_leaves_the_signal_handler_and_the_chance_as_they_were():

@@ -120,6 +120,8 @@ class EarlyStopping(Callback):
     def __init__(self, monitor: str = "psnr_composited", *, patience: int = 5, mode: str = "max", least: float = 0.0) -> None:
         if mode not in ("max", "min"):
             raise ValueError(f'mode is {mode!r}; expected "max" or "min".')
+        if not isinstance(patience, int) or patience < 1:
+            raise ValueError(f"patience is {patience!r}; expected a number of evaluations, at least 1.")
         self.monitor, self.patience, self.mode, self.least = monitor, patience, mode, least
         self.best: float | None = None
         self.failed = self.seen = 0

@@ -54,11 +54,13 @@ class History:
 
     @classmethod
     def read(cls, path: str | Path) -> History:
-        """The history in a ``log.jsonl``; a last line that a killed run left unfinished is skipped."""
+        """The history in a ``log.jsonl``; lines that are no rows are skipped, such as a last one that a killed run left unfinished."""
         rows = []
         for line in Path(path).read_text(encoding="utf-8").splitlines():
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except json.JSONDecodeError:
                 continue
+            if isinstance(row, dict) and "step" in row:
+                rows.append(row)
         return cls(rows)

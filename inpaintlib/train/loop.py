@@ -22,6 +22,7 @@ from inpaintlib.train.precision import choose as choose_precision
 from inpaintlib.train.run import Run
 from inpaintlib.train.setup import (
     MakeOptimizer,
+    as_terms,
     check_inputs,
     check_settings,
     finishing,
@@ -191,8 +192,7 @@ def train_step(run: Run, image: Tensor, mask: Tensor) -> None:
         group["lr"] = run.lr * run.schedule(run.fraction, run.epochs)
     with run.autocast():
         prediction = run.forward(image * mask, mask)  # the network never sees what it has to guess
-    terms = run.loss(prediction.float(), image, mask)
-    terms = terms if isinstance(terms, dict) else {"loss": terms}
+    terms = as_terms(run.loss(prediction.float(), image, mask))
     total = torch.stack(list(terms.values())).sum()
 
     run.optimizer.zero_grad(set_to_none=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from inpaintlib._check import describe
 from inpaintlib.losses import Loss
 from inpaintlib.models.base import evaluating
 from inpaintlib.train.average import WeightAverage
@@ -217,10 +218,18 @@ class Run:
             self._write_means(self.step, self.epochs, self._lr())
 
     def record(self, values: Mapping[str, float], step: int | None = None, epochs: float | None = None) -> None:
-        """Add a row to the history, at the current step unless another is given."""
+        """Add a row to the history, at the current step unless another is given.
+
+        Raises:
+            ValueError: a name that each row has already.
+            TypeError: a value that is no number.
+        """
         step = self.step if step is None else step
         epochs = self.epochs if epochs is None else epochs
-        self.history.rows.append({"step": step, "epoch": round(epochs, 4), "seconds": round(self.seconds, 2), **values})
+        where = {"step": step, "epoch": round(epochs, 4), "seconds": round(self.seconds, 2)}
+        if taken := where.keys() & values.keys():
+            raise ValueError(f"a row of the history has a {sorted(taken)[0]!r} already; expected another name for what was measured.")
+        self.history.rows.append({**where, **{name: _number(name, value) for name, value in values.items()}})
 
     def _lr(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
@@ -236,3 +245,14 @@ class Run:
         """Time runs from here: nothing that was done before counts."""
         self._clock = time.perf_counter()
         self._rate_from = self.step, self.train_seconds
+
+
+def _number(name: str, value: Any) -> float:
+    """A number as Python and JSON know it, from one of NumPy's or from a tensor with a single value."""
+    try:
+        plain = value if isinstance(value, int | float) else value.item()
+    except (AttributeError, ValueError, RuntimeError):
+        plain = None
+    if isinstance(plain, int | float):
+        return plain
+    raise TypeError(f"the value recorded as {name!r} is {describe(value)}; expected a number.")

@@ -20,6 +20,7 @@ from inpaintlib.train.run import Run
 
 __all__ = [
     "MakeOptimizer",
+    "as_terms",
     "check_inputs",
     "check_settings",
     "finishing",
@@ -124,6 +125,21 @@ def look_at_first_batch(image: Tensor, mask: Tensor) -> None:
             "if yours are the other way round, train with 1 - mask.",
             stacklevel=5,
         )
+
+
+def as_terms(losses: Any) -> dict[str, Tensor]:
+    """What a loss returned, by name; each must be one number that gradients can flow from."""
+    terms = losses if isinstance(losses, dict) else {"loss": losses}
+    if not terms:
+        raise ValueError("the loss returned no terms at all; expected a scalar, or {name: scalar}.")
+    for name, value in terms.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"the loss returned {describe(value)} as {name!r}; expected a scalar tensor. Is its return missing?")
+        if value.dim():
+            raise ValueError(f"the loss returned {describe(value)} as {name!r}; expected one number for the batch: .mean()?")
+    if not any(value.requires_grad for value in terms.values()):
+        raise ValueError("no gradient flows from the loss to the network; is there a detach(), item() or no_grad() on the way?")
+    return terms
 
 
 def translated(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
