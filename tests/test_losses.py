@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inpaintlib import losses
+from inpaintlib import losses, metrics
 
 
 def example(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
@@ -44,6 +44,18 @@ def test_gradient_by_finite_differences_and_none_outside_the_region(loss):
     outside = (mask == (1 if loss.__name__.startswith("hole") else 0)).expand_as(prediction)
     assert prediction.grad is not None
     assert bool((prediction.grad[outside] == 0).all()) and bool((prediction.grad[~outside] != 0).all())
+
+
+def test_log_mse_falls_by_one_for_ten_decibels_and_weighs_images_alike():
+    prediction, target, mask = example()
+    loss = losses.hole_log_mse(prediction, target, mask, floor=1e-9)
+    psnr = metrics.psnr(prediction, target, data_range=1, mask=mask, region="hole")
+    torch.testing.assert_close(loss, (9 - psnr / 10).mean(), rtol=1e-6, atol=0)
+    one_by_one = [losses.hole_log_mse(p[None], t[None], m[None]) for p, t, m in zip(prediction, target, mask, strict=True)]
+    torch.testing.assert_close(losses.hole_log_mse(prediction, target, mask), torch.stack(one_by_one).mean())
+    everything_known = losses.hole_log_mse(prediction.requires_grad_(), target, torch.ones_like(mask))
+    everything_known.backward()
+    assert everything_known.item() == 0 and prediction.grad is not None and bool((prediction.grad == 0).all())
 
 
 def test_empty_region_is_exactly_zero_and_has_a_finite_gradient():

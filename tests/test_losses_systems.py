@@ -55,6 +55,7 @@ def summed(loss):
 IMAGE = {  # every loss on images, ready for (prediction, target, mask)
     "border_weighted": losses.border_weighted,
     "hole_l1": losses.hole_l1,
+    "hole_log_mse": losses.hole_log_mse,
     "hole_mse": losses.hole_mse,
     "l1": losses.l1,
     "liu_total": partial(losses.liu_total, features=Network()),

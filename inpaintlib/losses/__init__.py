@@ -20,7 +20,7 @@ from inpaintlib.losses.adversarial import (
 )
 from inpaintlib.losses.combine import WeightedSum, names, parse, weighted_sum
 from inpaintlib.losses.liu import LIU_WEIGHTS, Features, gram, liu_total, perceptual, style, total_variation
-from inpaintlib.losses.reconstruction import border_weighted, hole_l1, hole_mse, l1, mse, ssim_loss, valid_l1, valid_mse
+from inpaintlib.losses.reconstruction import border_weighted, hole_l1, hole_log_mse, hole_mse, l1, mse, ssim_loss, valid_l1, valid_mse
 
 __all__ = [
     "LIU_WEIGHTS",
@@ -35,6 +35,7 @@ __all__ = [
     "hinge_critic",
     "hinge_generator",
     "hole_l1",
+    "hole_log_mse",
     "hole_mse",
     "l1",
     "liu_total",

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from inpaintlib.losses._common import Loss
 from inpaintlib.losses.liu import total_variation
-from inpaintlib.losses.reconstruction import border_weighted, hole_l1, hole_mse, l1, mse, ssim_loss, valid_l1, valid_mse
+from inpaintlib.losses.reconstruction import border_weighted, hole_l1, hole_log_mse, hole_mse, l1, mse, ssim_loss, valid_l1, valid_mse
 
 __all__ = ["WeightedSum", "names", "parse", "weighted_sum"]
 
@@ -53,7 +53,7 @@ def weighted_sum(**terms: tuple[float, Loss]) -> WeightedSum:
 
 # those that need nothing but the three tensors
 _BY_NAME: dict[str, Loss] = {
-    f.__name__: f for f in (border_weighted, hole_l1, hole_mse, l1, mse, ssim_loss, total_variation, valid_l1, valid_mse)
+    f.__name__: f for f in (border_weighted, hole_l1, hole_log_mse, hole_mse, l1, mse, ssim_loss, total_variation, valid_l1, valid_mse)
 }
 
 
