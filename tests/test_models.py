@@ -176,6 +176,10 @@ def test_unknown_names_and_options_are_refused():
         models.create("vanilla_unet", depht=3)
     with pytest.raises(ValueError, match="2 to 5"):
         models.create("vanilla_unet", depth=6)
+    for name in models.names():
+        for width in (0, -3, 2.5, "8", True):
+            with pytest.raises(ValueError, match=r"width is .*expected a whole number|does not take"):
+                models.create(name, width=width)
     for name in ("partial_unet_512", "context_encoder"):
         with pytest.raises(ValueError, match="power of 2"):
             models.create(name, size=48)

@@ -196,6 +196,11 @@ def test_a_mixture_of_masks_is_measured_family_by_family(tmp_path, capsys):
         (["partial_unet", "--data", "/no/such/folder"], "/no/such/folder"),
         ([*TINY, "--epochs", "0"], "epochs is 0.0"),
         ([*TINY, "--limit", "0"], "0"),
+        ([*TINY, "--threads", "-1"], "--threads is -1; expected at least 1"),
+        ([*TINY, "--option", "width=0"], "width is 0; expected a whole number of channels"),
+        # what would be refused when the weights are written is refused before the training
+        ([*TINY, "--epochs", "1", "--export", "mine.pt"], "ends in .safetensors"),
+        ([*TINY, "--epochs", "1", "--card", "As in /home/me/notes."], "a path of this machine"),
     ],
 )
 def test_mistakes_end_with_one_line_that_helps(arguments, message, capsys, tmp_path, monkeypatch):
@@ -203,6 +208,18 @@ def test_mistakes_end_with_one_line_that_helps(arguments, message, capsys, tmp_p
     assert cli.main(arguments) == 1
     said = capsys.readouterr().err
     assert said.startswith("error: ") and message in said and said.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+def test_folders_of_this_machine_are_named_by_their_last_part_alone():
+    words = ["partial_unet", "--out=~/runs/a", "--data", "~/pictures", "--masks", "lines"]
+    assert cli.command_line(words) == "python -m inpaintlib.train partial_unet --out=a --data pictures --masks lines"
+
+
+def test_options_are_written_in_full(capsys):
+    """``--exp x.safetensors`` would get past what takes --export out of the card's command."""
+    with pytest.raises(SystemExit):
+        cli.parser().parse_args(["partial_unet", "--res"])
+    assert "unrecognized arguments: --res" in capsys.readouterr().err
 
 
 def test_help_names_every_option_and_every_model():

@@ -54,6 +54,9 @@ class Inpainter(nn.Module):
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
+        width = options.get("width", 1)
+        if not isinstance(width, int) or isinstance(width, bool) or width < 1:
+            raise ValueError(f"width is {width!r}; expected a whole number of channels, at least 1.")
         self.options = options
         self.card: dict[str, Any] | None = None
 

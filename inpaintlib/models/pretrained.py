@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from inpaintlib._files import DamagedError, read_safetensors, write_atomically
 
-__all__ = ["FOLDER", "load_pretrained", "render_card", "save_pretrained"]
+__all__ = ["FOLDER", "check_savable", "load_pretrained", "render_card", "save_pretrained"]
 
 FOLDER = Path(__file__).parent.parent / "weights"
 FORMAT = "inpaintlib weights 1"
@@ -37,8 +37,7 @@ def save_pretrained(model: nn.Module, path: str | Path, card: dict[str, Any]) ->
     from safetensors.torch import save
 
     path = Path(path)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"path is {str(path)!r}; expected a name that ends in .safetensors.")
+    check_savable(path, card)
     name = getattr(model, "name", "")
     if not name:
         raise ValueError(f"the model is a {type(model).__name__} without a name; expected one of models.names(), or set its `name`.")
@@ -48,11 +47,21 @@ def save_pretrained(model: nn.Module, path: str | Path, card: dict[str, Any]) ->
         "options": json.dumps(getattr(model, "options", {})),
         "card": json.dumps(card),
     }
-    _refuse_absolute_paths(card)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, save({key: _halve(key, tensor) for key, tensor in model.state_dict().items()}, metadata=metadata))
     write_atomically(path.with_suffix(".md"), render_card(name, getattr(model, "options", {}), card).encode())
     return path
+
+
+def check_savable(path: Path, card: dict[str, Any]) -> None:
+    """Raise for what :func:`save_pretrained` would refuse: a training run asks before its hours of work, not after them.
+
+    Raises:
+        ValueError: the path's ending is another, or the card holds an absolute path.
+    """
+    if path.suffix != ".safetensors":
+        raise ValueError(f"path is {str(path)!r}; expected a name that ends in .safetensors.")
+    _refuse_absolute_paths(card)
 
 
 def _halve(name: str, tensor: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 
 from inpaintlib import data, losses, masks, models
 from inpaintlib._device import device as choose_device
-from inpaintlib.models.pretrained import save_pretrained
+from inpaintlib.models.pretrained import check_savable, save_pretrained
 from inpaintlib.train import Diverged, Evaluate, fit, report, schedules
 from inpaintlib.train.precision import choose as choose_precision
 
@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
         description="Train a network to fill holes in images, watch it on held-out images, and save it.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # the command is written down again in the card, word by word
     )
     p.add_argument("name", metavar="NAME", help=f"the model: {', '.join(models.names())}")
     p.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, such as depth=3; repeatable")
@@ -152,13 +153,18 @@ def hold_out(images: data.ImageSet) -> tuple[data.ImageSet, data.ImageSet | None
 def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event) -> int:
     """Load, train, measure, save."""
     place = choose_device(args.device)
-    if args.threads:
+    if args.threads is not None:
+        if args.threads < 1:
+            raise ValueError(f"--threads is {args.threads}; expected at least 1.")
         torch.set_num_threads(args.threads)
     if args.epochs is None and args.minutes is None:
         args.minutes = 5.0
     family = masks.parse(args.masks)
     loss = losses.parse(args.loss)
     options = parse_options(args.option)
+    out = Path(args.out or f"runs/{args.name}")
+    export = Path(args.export or out / f"{args.name}.safetensors")
+    check_savable(export, {"about": args.card, "command": command_line(arguments)})
     torch.manual_seed(args.seed)
     model = models.create(args.name, **options)
 
@@ -172,7 +178,6 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
     bank = masks.bank(family, size=side)
     watch = [Evaluate(held_out, family, every=args.evaluate)] if held_out is not None else []
 
-    out = Path(args.out or f"runs/{args.name}")
     history = fit(
         model, images, bank, loss,
         epochs=args.epochs, minutes=args.minutes, batch_size=args.batch_size, lr=args.lr, schedule=args.schedule,
@@ -195,6 +200,6 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
             "average of weights": args.ema, "seed": args.seed, "precision": choose_precision(args.precision, place),
         },
     )
-    path = save_pretrained(model, args.export or out / f"{args.name}.safetensors", card)
+    path = save_pretrained(model, export, card)
     print(f"\nweights and card: {path}, {path.with_suffix('.md').name}")
     return 0

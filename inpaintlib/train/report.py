@@ -142,5 +142,5 @@ def make_card(
 
 
 def plain_path(text: str) -> str:
-    """A path as it may stand in a card: an absolute one only by its last part."""
-    return Path(text).name if Path(text).is_absolute() else text
+    """A path as it may stand in a card: one of this machine (/home/me/a, ~/a) only by its last part."""
+    return Path(text).name if Path(text).is_absolute() or text.startswith("~") else text
