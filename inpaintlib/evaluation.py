@@ -67,7 +67,7 @@ def compare(
     images: Images | Tensor,
     masks: Tensor | Callable[..., Tensor],
     *,
-    metrics: Sequence[str | Metric] = ("psnr", "psnr_hole", "ssim", "mae", "mae_hole"),
+    metrics: str | Metric | Sequence[str | Metric] = ("psnr", "psnr_hole", "ssim", "mae", "mae_hole"),
     kind: Kind = "composited",
     batch_size: int = 100,
     seed: int = 0,
@@ -81,7 +81,7 @@ def compare(
         inpainters: name to callable ``(image, mask) -> image``; of a model pass ``model.inpaint``, or the model itself with ``kind="raw"``.
         images: an ImageSet, or float (N, C, H, W) in [0, 1].
         masks: (N, 1, H, W) or (1, 1, H, W), 1 = known, 0 = hole; or a family such as ``masks.lines``, drawn with ``seed``.
-        metrics: names in :data:`METRICS`, or :class:`Metric` objects of one's own; the first one is shown by hole size.
+        metrics: a name in :data:`METRICS`, a :class:`Metric` of one's own, or several; the first one is shown by hole size.
         kind: "composited" (known pixels must come back unchanged, which is checked) or "raw" (the prediction for every pixel).
         batch_size: images at a time; the result does not depend on it, the time may.
         seed: for a family of masks, and for inpainters that draw random numbers (each starts from it anew).
@@ -103,9 +103,9 @@ def compare(
     ('mean', torch.Size([8]))
     """
     _check_inpainters(inpainters, kind)
-    chosen = [_metric(metric) for metric in metrics]
-    if not chosen or batch_size < 1:
-        raise ValueError(f"got {len(chosen)} metrics and batch_size={batch_size}; expected at least one of each.")
+    chosen = _metrics(metrics)
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size!r}; expected a positive whole number.")
     source = getattr(images, "source", "given images")
     fetch, count, size = _open_images(images)
     known, origin = _draw(masks, count, size, seed)
@@ -130,6 +130,14 @@ def compare(
     return Comparison.of(per_image, milliseconds, holes, buckets, tuple(chosen), kind, source, origin)
 
 
+def _metrics(metrics: str | Metric | Sequence[str | Metric]) -> list[Metric]:
+    chosen = [_metric(metric) for metric in ([metrics] if isinstance(metrics, str | Metric) else metrics)]
+    names = [metric.name for metric in chosen]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"metrics are {', '.join(names) or 'none'}; expected at least one, and each name once.")
+    return chosen
+
+
 def _metric(metric: str | Metric) -> Metric:
     if isinstance(metric, Metric):
         return metric
@@ -146,6 +154,8 @@ def _check_inpainters(inpainters: Mapping[str, Inpainter], kind: Kind) -> None:
     if kind not in ("composited", "raw"):
         raise ValueError(f"kind is {kind!r}; expected 'composited' or 'raw'.")
     for name, inpainter in inpainters.items():
+        if not isinstance(name, str):
+            raise TypeError(f"an inpainter is called {name!r}; expected its name as a string.")
         if not callable(inpainter):
             raise TypeError(f"inpainter {name!r} is {describe(inpainter)}; expected a callable (image, mask) -> image.")
         if kind == "composited" and isinstance(inpainter, nn.Module) and hasattr(inpainter, "inpaint"):

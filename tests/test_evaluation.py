@@ -279,8 +279,11 @@ def test_half_precision_inside_is_allowed_if_known_pixels_are_kept():
         ({"masks": torch.zeros(1, 1, 16, 16)}, ValueError, r"mask 0 has no known pixel.*\(23 of 23 masks\)"),
         ({"masks": torch.ones(1, 1, 16, 16)}, ValueError, "mask 0 has no hole"),
         ({"metrics": ["psnrr"]}, ValueError, "no metric 'psnrr'; expected one of psnr, "),
-        ({"metrics": []}, ValueError, "0 metrics"),
-        ({"batch_size": 0}, ValueError, "batch_size=0"),
+        ({"metrics": []}, ValueError, "metrics are none"),
+        ({"metrics": ["psnr", "mae", "psnr"]}, ValueError, "metrics are psnr, mae, psnr; expected .* each name once"),
+        ({"batch_size": 0}, ValueError, "batch_size is 0"),
+        ({"batch_size": 2.5}, ValueError, r"batch_size is 2\.5"),
+        ({"inpainters": {1: GREY}}, TypeError, "an inpainter is called 1; expected its name as a string"),
         ({"kind": "both"}, ValueError, "expected 'composited' or 'raw'"),
         ({"buckets": (0, 0.5, 0.2)}, ValueError, "rising edges between 0 and 1"),
         ({"buckets": (0, 10, 20)}, ValueError, "rising edges between 0 and 1"),
@@ -290,6 +293,11 @@ def test_bad_input_is_refused(change, error, message):
     arguments = {"inpainters": {"grey": GREY}, "images": pictures(), "masks": holes()} | change
     with pytest.raises(error, match=message):
         compare(arguments.pop("inpainters"), arguments.pop("images"), arguments.pop("masks"), **arguments)
+
+
+def test_one_metric_is_called_by_its_name():
+    alone, listed = (compare({"grey": GREY}, pictures(), holes(), metrics=metrics) for metrics in ("mae", ["mae"]))
+    assert list(alone.rows[0].values) == ["mae"] and alone.rows[0].values == listed.rows[0].values
 
 
 def test_masks_that_look_inverted_are_pointed_out():
