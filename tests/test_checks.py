@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import strategies as st
 
 import course.checks
@@ -205,7 +206,7 @@ def test_every_fault_has_its_own_message(fault):
     markup = result._repr_html_().replace("<code>", "`").replace("</code>", "`")
     assert words in str(result) and html.escape(words, quote=False) in markup
     assert time.perf_counter() - begin < 15  # 5 s on a machine that does nothing else
-    if status in ("wrong", "shape", "nan"):
+    if status in ("wrong", "shape", "nan", "error"):
         assert result.hint == "general" and 'hint("small/scaled", 2)' in str(result)
 
 
@@ -222,6 +223,43 @@ def test_the_line_that_failed_is_shown():
         return y
 
     assert "in looks_too_far, line" in str(run(SCALED, looks_too_far)) and "`y[99] = 0`" in str(run(SCALED, looks_too_far))
+
+
+ERRORS = {
+    "a bool mask in a convolution": ("partial_layer", lambda x, m, w, b, **k: F.conv2d(m > 0, torch.ones(1, 1, 2, 2)), "write `.float()`"),
+    "no batch": ("update_mask", lambda mask, size, **k: F.conv2d(mask, torch.ones(1, 1, size, size)), "`mask[None, None]`"),
+    "a kernel without channels": ("update_mask", lambda mask, size, **k: F.conv2d(mask[None, None], mask), "`kernel[None, None]`"),
+    "no padding": ("update_mask", lambda mask, size, **k: torch.ones(2, size) * torch.ones(5, 7), "pad first"),
+    "a bias along the columns": ("partial_layer", lambda x, m, w, b, **k: torch.ones(1, len(b), 5, len(b) + 2) + b.repeat(2)[: len(b)], "`bias[:, None, None]`"),
+    "a negative step": ("update_mask", lambda mask, size, **k: mask[::-1, ::-1], "`kernel.flip(0, 1)`"),
+    "size without brackets": ("window_factor", lambda mask: mask.size / mask.sum(), "`mask.numel()`"),
+    "whole numbers in a kernel": ("update_mask", lambda mask, size, **k: F.conv2d(mask[None, None], torch.ones(1, 1, 1, 1).long()), "(Long) and floats"),
+    "an array of NumPy": ("update_mask", lambda mask, size, **k: F.conv2d(mask.numpy()[None, None], torch.ones(1, 1, 1, 1)), "torch.from_numpy"),
+}
+
+
+@pytest.mark.parametrize("habit", ERRORS)
+def test_errors_that_students_meet_are_explained(habit):
+    name, function, words = ERRORS[habit]
+    task = get(f"partial_convolution/{name}")
+    if habit == "a bias along the columns":  # two channels, so that it does not fit by chance
+        task = dataclasses.replace(task, corners=[case for case in task.corners if len(case.arguments["bias"]) == 2], misconceptions=[])
+    result = run(task, function, shrink=False, examples=0)
+    assert result.status == "error" and words in str(result) and f"Hint: {result.hint}" in str(result) and result.hint
+
+
+def test_a_torch_error_is_no_stub_and_a_stub_that_is_called_is_named():
+    def calls(image, shift=0):
+        raise NotImplementedError("window_sum")
+
+    result = run(SCALED, calls)
+    assert result.status == "stub" and "`scaled` calls `window_sum`, and that is not written yet" in str(result)
+    assert run(SCALED, raises(NotImplementedError("\"max_pool2d\" not implemented for 'Bool'"))).status == "error"
+
+
+def test_numpys_warning_about_tensors_is_not_shown(recwarn):
+    assert run(SCALED, lambda image, shift=0: 3 * np.array(image) + shift).passed
+    assert not [warning for warning in recwarn if "__array__" in str(warning.message)]
 
 
 def test_prints_are_caught_and_shown_with_the_failing_case(capsys):
@@ -274,7 +312,7 @@ def test_cancelling_terms_are_judged_by_their_size():
 def test_known_mistakes_are_named_and_others_get_the_general_hint(function, known):
     result = run(SCALED, function)
     assert result.misconception == known and not result.passed
-    general = "general" if result.status in ("wrong", "shape", "nan") else ""
+    general = "general" if result.status in ("wrong", "shape", "nan", "error") else ""
     assert result.hint == next((m.hint for m in SCALED.misconceptions if m.id == known), general)
 
 

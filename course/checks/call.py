@@ -10,12 +10,14 @@ import linecache
 import signal
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
+from course.checks.errors import explain, unwritten
 from course.checks.judge import Outcome, expected_answer, judge
 from course.checks.task import Case, Task
 
@@ -44,16 +46,17 @@ def try_case(task: Task, function: Callable[..., Any], case: Case, seconds: floa
         return Outcome("signature", case, expected, message=problem)
     printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(printed), time_limit(seconds):
+        with contextlib.redirect_stdout(printed), _without_numpys_warning(), time_limit(seconds):
             value = function(*positional, **named)
             outcome = judge(task, case, value, expected)
-    except NotImplementedError as error:
-        return Outcome("stub", case, expected, error, message=f"{task.function} is not written yet.")
     except _TooSlow:
         message = f"Your function did not come back within {seconds:g} seconds. Is there a loop that never ends?"
         return Outcome("slow", case, expected, TimeoutError(), message=message)
     except (Exception, SystemExit) as error:
-        return Outcome("error", case, expected, error, message=_describe_error(error, function), printed=_shorten(printed.getvalue()))
+        if (name := unwritten(error)) is not None:
+            return Outcome("stub", case, expected, error, message=_unwritten(task, name))
+        message = "\n".join(part for part in (_describe_error(error, function), explain(task, case, error)) if part)
+        return Outcome("error", case, expected, error, message=message, printed=_shorten(printed.getvalue()))
     changed = _changed(case, positional, named)
     if outcome.status == "right" and changed:
         message = (
@@ -63,6 +66,22 @@ def try_case(task: Task, function: Callable[..., Any], case: Case, seconds: floa
         return dataclasses.replace(outcome, status="changed", message=message)
     also = f" It also wrote into its argument `{changed}`; work on a copy." if changed and outcome.status != "right" else ""
     return dataclasses.replace(outcome, message=outcome.message + also, printed=_shorten(printed.getvalue()))
+
+
+def _unwritten(task: Task, name: str) -> str:
+    """Which function is still the stub: this one, or an earlier one that it calls."""
+    name = name.rpartition("/")[2]
+    if name in ("", task.function, task.id.rpartition("/")[2]):
+        return f"{task.function} is not written yet."
+    return f"`{task.function}` calls `{name}`, and that is not written yet."
+
+
+@contextlib.contextmanager
+def _without_numpys_warning() -> Iterator[None]:
+    """``np.array(tensor)`` is a fair thing to write; that PyTorch does not know the newest keyword of NumPy is nobody's business here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        yield
 
 
 @contextlib.contextmanager

@@ -109,15 +109,16 @@ class CheckResult(_SelfShowing):
         if self.passed:
             return f"{self.cases} cases agree: {self.task.tested}."
         if self.status == "stub":
-            return f"Replace the line `raise NotImplementedError` in `{self.task.function}` by your code, run that cell, then this one."
+            own = f"Replace the line `raise NotImplementedError` in `{self.task.function}` by your code, run that cell, then this one."
+            return own if self.shown is None or "calls" not in self.shown.message else self.shown.message
         return self.shown.message  # type: ignore[union-attr]
 
     @property
     def hint(self) -> str:
-        """The hint of the mistake; the general one where the values are wrong in a way that is not known; else nothing."""
+        """The hint of the mistake; the general one where an error or wrong values come in a way that is not known; else nothing."""
         if self.known:
             return self.known.hint
-        return self.task.hints[0] if self.status in ("wrong", "shape", "nan") else ""
+        return self.task.hints[0] if self.status in ("wrong", "shape", "nan", "error") else ""
 
     @property
     def more(self) -> str:
