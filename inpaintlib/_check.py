@@ -87,7 +87,7 @@ def as_mask(mask: Tensor, like: Tensor | None = None, name: str = "mask", *, val
     if like is not None:
         mask = _match(mask, like, name)
     if values and mask.dtype != torch.bool and not bool(((mask == 0) | (mask == 1)).all()):
-        low, high = (float(v) for v in mask.aminmax())
+        low, high = (float(v) for v in mask.float().aminmax())  # as float: 16-bit whole numbers have no aminmax
         two_valued = high > 1 and bool(((mask == 0) | (mask == high)).all())
         hint = f" Divide by {high:.0f}." if two_valued else f" Decide with a threshold: {name} > 0.5."
         raise ValueError(f"{name} has values from {low:.4g} to {high:.4g}; expected only 1 (known) and 0 (hole).{hint}")

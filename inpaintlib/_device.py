@@ -9,16 +9,16 @@ import torch
 __all__ = ["device", "profile"]
 
 
-def device(choice: str | None = None) -> torch.device:
+def device(choice: str | torch.device | None = None) -> torch.device:
     """The device to compute on: ``choice``, else ``INPAINTLIB_DEVICE``, else the best one that is there.
 
     Args:
-        choice: "auto", "cpu", "cuda" (or "cuda:1") or "mps".
+        choice: "auto", "cpu", "cuda" (or "cuda:1") or "mps", or what torch calls a device.
 
     Raises:
         ValueError: the name is unknown, or this machine has no such device.
     """
-    name = choice or os.environ.get("INPAINTLIB_DEVICE") or "auto"
+    name = str(choice or os.environ.get("INPAINTLIB_DEVICE") or "auto")
     kind = name.split(":")[0]
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if kind == "auto":
@@ -30,7 +30,10 @@ def device(choice: str | None = None) -> torch.device:
         raise ValueError(
             f"device {name!r} was asked for, but torch {torch.__version__} sees none here; it has: {have}. Use INPAINTLIB_DEVICE=auto."
         )
-    return torch.device(name)
+    try:
+        return torch.device(name)
+    except RuntimeError:  # the number behind the colon
+        raise ValueError(f"device is {name!r}; expected {kind}, or {kind}:0 for the first one.") from None
 
 
 def profile() -> str:

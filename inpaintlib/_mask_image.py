@@ -71,7 +71,8 @@ def _brightness(image: object) -> Tensor:
     elif isinstance(image, Tensor):
         if image.dim() not in (2, 3, 4):
             raise ValueError(f"image is {describe(image)}; expected (H, W), (channels, H, W) or (B, channels, H, W).")
-        values = torch.from_numpy(_as_float(image.detach().cpu().numpy()))
+        plain = image.detach().cpu()
+        values = torch.from_numpy(_as_float((plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()))  # NumPy has no bfloat16
         values = values[None] if values.dim() == 2 else _colours(values.reshape(-1, *values.shape[-3:]), image)
     else:
         raise TypeError(f"image is {describe(image)}; expected a path, a PIL image, a NumPy array or a tensor.")

@@ -148,7 +148,7 @@ class MaskBank:
 
     def __init__(self, masks: Tensor, source: str, *, flip: bool = True) -> None:
         as_mask(masks, name="masks")
-        self.masks, self.source, self.flip = masks.to(torch.uint8), source, flip
+        self.masks, self.source, self.flip = masks.to(torch.uint8, copy=True), source, flip  # what the caller does to his stays his
         self._copies = {masks.device: self.masks}  # one for each device that was asked for
 
     def __call__(self, count: int, size: Size | None = None, *, generator: torch.Generator | None = None, device: Device = None) -> Tensor:

@@ -393,6 +393,7 @@ def test_from_image_takes_what_people_have(painted, tmp_path):
     given = [picture, grey, grey > 127, grey / 255.0, grey.astype(np.uint16) * 257, opaque]
     given += [torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(grey), torch.from_numpy(grey > 127)]
     given += [torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255, torch.from_numpy(grey)[None]]
+    given += [(torch.from_numpy(grey) / 255).to(dtype) for dtype in (torch.float16, torch.bfloat16, torch.float64)]
     files = {"a.png": "RGB", "b.png": "L", "c.png": "1", "d.png": "P", "e.png": "RGBA", "f.jpg": "L", "ä b.bmp": "RGB"}
     for name, mode in files.items():
         image = Image.fromarray(picture).convert(mode)
@@ -478,6 +479,13 @@ def test_a_bank_hands_out_its_masks_flipped():
     assert torch.equal(bank.masks, before)
     assert torch.equal(bank(10, generator=seeded(1)), bank(10, 32, generator=seeded(1)))
     assert not torch.equal(bank(10, generator=seeded(1)), bank(10, generator=seeded(2)))
+
+
+def test_a_bank_keeps_its_masks_when_the_callers_change():
+    mine = torch.ones(3, 1, 4, 4, dtype=torch.uint8)
+    bank = masks.MaskBank(mine, "mine")
+    mine.zero_()
+    assert bank(5).all() and bank.masks.all()
 
 
 def test_a_bank_without_flips_draws_evenly():

@@ -243,6 +243,11 @@ ONE, MASK1, W = torch.rand(1, 3, 6, 6), torch.ones(1, 1, 6, 6), torch.rand(2, 3,
         (ONE, [(MASK1, 1), (MASK1, 1)], W, ValueError, r"1 \+ 1"),
         (ONE, MASK1.expand(2, -1, -1, -1), W, ValueError, "2 masks for 1 images"),
         (ONE, "mask", W, TypeError, "pairs of"),
+        (ONE, 1, W, TypeError, "mask is a int; .*pairs of"),
+        (ONE, MASK1.numpy(), W, TypeError, "mask is a ndarray .*pairs of"),
+        (ONE, MASK1, W.numpy(), TypeError, "weight is a ndarray"),
+        (ONE, MASK1, None, TypeError, "weight is a NoneType"),
+        (ONE, (MASK1 * 255).to(torch.uint16), W, ValueError, "Divide by 255"),
     ],
 )
 def test_bad_input_is_named(x, mask, weight, error, says):

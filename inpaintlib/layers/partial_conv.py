@@ -52,7 +52,7 @@ def partial_conv2d(
         new_mask: (B, 1, H', W'), 1 where it holds at least one, in the dtype of ``x``.
 
     Raises:
-        TypeError: ``x`` is no floating-point tensor, or the mask no tensor.
+        TypeError: ``x`` is no floating-point tensor, or mask or weight no tensor.
         ValueError: shapes that do not fit each other, or mask values other than 0 and 1.
 
     Source: Liu et al., ECCV 2018, eq. 1 and 2. With several masks, known and k*k are counted over all channels.
@@ -109,11 +109,13 @@ def _as_groups(x: Tensor, mask: Tensor | Groups | None, weight: Tensor) -> list[
         raise TypeError(f"x is {describe(x)}; expected a float tensor (B, Cin, H, W).")
     if x.dim() != 4 or x.numel() == 0:
         raise ValueError(f"x is {describe(x)}; expected four dimensions (B, Cin, H, W), none of them 0.")
+    if not isinstance(weight, Tensor):
+        raise TypeError(f"weight is {describe(weight)}; expected a float tensor (Cout, {x.shape[1]}, kh, kw).")
     if weight.dim() != 4 or weight.shape[1] != x.shape[1]:
         raise ValueError(f"weight is {describe(weight)} for x with {x.shape[1]} channels; expected (Cout, {x.shape[1]}, kh, kw).")
     if mask is None:
         mask = x.new_ones(x.shape[0], 1, *x.shape[2:])
-    groups = [(mask, x.shape[1])] if isinstance(mask, Tensor) else list(mask)
+    groups = [(mask, x.shape[1])] if isinstance(mask, Tensor) else list(mask) if isinstance(mask, Sequence) else [mask]
     if not all(isinstance(group, tuple | list) and len(group) == 2 for group in groups):
         raise TypeError(f"mask is {describe(mask)}; expected a tensor (B, 1, H, W), or pairs of (mask, channels), one for each part.")
     total = sum(channels for _, channels in groups)
