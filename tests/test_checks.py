@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from hypothesis import strategies as st
 
 import course.checks
-from course.checks import Case, CheckFailed, Misconception, Output, Task, Tolerance, check, get, hint, look, names, predict, run
+from course.checks import Case, CheckFailed, Misconception, Output, Task, Tolerance, check, get, hint, look, names, predict, run, score
 from course.checks.cases import pixels
 from course.checks.keyed import KeyedRandom
 from course.checks.predict import as_number
@@ -225,16 +225,17 @@ def test_the_line_that_failed_is_shown():
     assert "in looks_too_far, line" in str(run(SCALED, looks_too_far)) and "`y[99] = 0`" in str(run(SCALED, looks_too_far))
 
 
+ONES = torch.ones(1, 1, 1, 1)
 ERRORS = {
-    "a bool mask in a convolution": ("partial_layer", lambda x, m, w, b, **k: F.conv2d(m > 0, torch.ones(1, 1, 2, 2)), "write `.float()`"),
+    "a bool mask in a convolution": ("update_mask", lambda mask, size, **k: F.conv2d(mask[None, None] > 0, ONES), "write `.float()`"),
     "no batch": ("update_mask", lambda mask, size, **k: F.conv2d(mask, torch.ones(1, 1, size, size)), "`mask[None, None]`"),
     "a kernel without channels": ("update_mask", lambda mask, size, **k: F.conv2d(mask[None, None], mask), "`kernel[None, None]`"),
-    "no padding": ("update_mask", lambda mask, size, **k: torch.ones(2, size) * torch.ones(5, 7), "pad first"),
-    "a bias along the columns": ("partial_layer", lambda x, m, w, b, **k: torch.ones(1, len(b), 5, len(b) + 2) + b.repeat(2)[: len(b)], "`bias[:, None, None]`"),
+    "no padding": ("update_mask", lambda mask, size, **k: torch.ones(2, 4) * torch.ones(5, 7), "pad first"),
+    "a bias along the columns": ("partial_layer", lambda x, m, w, b, **k: torch.ones(1, 2, 5, 4) + b, "`bias[:, None, None]`"),
     "a negative step": ("update_mask", lambda mask, size, **k: mask[::-1, ::-1], "`kernel.flip(0, 1)`"),
     "size without brackets": ("window_factor", lambda mask: mask.size / mask.sum(), "`mask.numel()`"),
-    "whole numbers in a kernel": ("update_mask", lambda mask, size, **k: F.conv2d(mask[None, None], torch.ones(1, 1, 1, 1).long()), "(Long) and floats"),
-    "an array of NumPy": ("update_mask", lambda mask, size, **k: F.conv2d(mask.numpy()[None, None], torch.ones(1, 1, 1, 1)), "torch.from_numpy"),
+    "whole numbers in a kernel": ("update_mask", lambda mask, size, **k: F.conv2d(mask[None, None], ONES.long()), "(Long) and floats"),
+    "an array of NumPy": ("update_mask", lambda mask, size, **k: F.conv2d(mask.numpy()[None, None], ONES), "torch.from_numpy"),
 }
 
 
@@ -242,8 +243,8 @@ ERRORS = {
 def test_errors_that_students_meet_are_explained(habit):
     name, function, words = ERRORS[habit]
     task = get(f"partial_convolution/{name}")
-    if habit == "a bias along the columns":  # two channels, so that it does not fit by chance
-        task = dataclasses.replace(task, corners=[case for case in task.corners if len(case.arguments["bias"]) == 2], misconceptions=[])
+    if name == "partial_layer":  # two channels, so that the bias does not fit by chance
+        task = dataclasses.replace(task, corners=[case for case in task.corners if len(case.arguments["bias"]) == 2])
     result = run(task, function, shrink=False, examples=0)
     assert result.status == "error" and words in str(result) and f"Hint: {result.hint}" in str(result) and result.hint
 
@@ -360,7 +361,7 @@ def test_the_cases_are_those_of_the_seed_and_differ():
 
 
 def test_holes_and_wrong_places_are_marked_by_more_than_colour():
-    task = get("partial_convolution/rescale")
+    task = get("partial_convolution/one_channel")
     image, mask = torch.tensor([[4.0, 7.0]]), torch.tensor([[1.0, 0.0]])
     case = Case({"image": image, "mask": mask, "kernel": torch.ones(1, 2), "bias": 0.0})
     plain_sum = lambda image, mask, kernel, bias=0.0: torch.full((1, 1), 4.0)  # noqa: E731
@@ -460,20 +461,87 @@ def test_a_failed_check_fails_under_nbval(tmp_path):
     assert done.returncode == 1 and "1 failed" in done.stdout and "wrong.ipynb" in done.stdout, done.stdout + done.stderr
 
 
-def test_helpful_errors_for_the_calls_themselves():
-    with pytest.raises(KeyError, match="Did you mean 'convolution/correlate'") as unknown:
-        check("convolution/corelate", stub)
-    assert not str(unknown.value).startswith('"')
-    with pytest.raises(KeyError, match="no task 'correlate'"):
-        hint("correlate")
-    with pytest.raises(TypeError, match=r'check\("convolution/output_size", output_size\); got int 3'):
-        check("convolution/output_size", 3)
-    with pytest.raises(TypeError, match="id of a task"):
-        check(stub, "convolution/output_size")
-    with pytest.raises(ValueError, match="three hints"):
-        hint("convolution/output_size", 4)
-    with pytest.raises(TypeError, match="no single right answer"):
-        look("convolution/design")
+MISUSED = {
+    "Did you mean 'convolution/correlate'": lambda: check("convolution/corelate", stub),
+    "no task 'correlate'": lambda: hint("correlate"),
+    'check("convolution/output_size", output_size); got int 3': lambda: check("convolution/output_size", 3),
+    "id of a task": lambda: check(stub, "convolution/output_size"),
+    "three hints": lambda: hint("convolution/output_size", 4),
+    "no single right answer": lambda: look("convolution/design"),
+    "no exercise of a unit 'convolutions'": lambda: score("convolutions"),
+}
+
+
+@pytest.mark.parametrize("words", MISUSED)
+def test_a_call_that_cannot_be_meant_gets_a_note_and_raises_only_where_answers_must_be_right(words, monkeypatch, capsys):
+    note = MISUSED[words]()
+    assert words in capsys.readouterr().out and note.passed is None and html.escape(words, quote=False) in note._repr_html_()
+    monkeypatch.setenv("INPAINTLIB_CHECKS", "strict")
+    with pytest.raises((KeyError, TypeError)) as raised:
+        MISUSED[words]()
+    assert words in str(raised.value) and not str(raised.value).startswith('"')
+
+
+from torch.nn.functional import conv2d as slide_by_another_name  # noqa: E402
+
+
+def helped(image, kernel, stride=1, padding=0, dilation=1):
+    return slide_by_another_name(image[None], kernel, None, stride, padding, dilation)[0]
+
+
+def hidden_import(image, kernel, **options):
+    from torch.nn.functional import conv2d as slide
+
+    return slide(image[None], kernel, **options)[0]
+
+
+BY_CONV2D = {
+    "F.conv2d": lambda image, kernel, **options: F.conv2d(image[None], kernel, **options)[0],
+    "torch.conv2d": lambda image, kernel, **options: torch.conv2d(image[None], kernel, **options)[0],
+    "the whole path": lambda image, kernel, **options: torch.nn.functional.conv2d(image[None], kernel, **options)[0],
+    "another name": helped,
+    "a helper": lambda image, kernel, **options: helped(image, kernel, **options),
+    "an import inside": hidden_import,
+    "a function inside": lambda image, kernel, **options: (lambda: F.conv2d(image[None], kernel, **options)[0])(),
+}
+
+
+@pytest.mark.parametrize("way", BY_CONV2D)
+def test_what_a_task_rules_out_earns_no_points(way, monkeypatch):
+    result = check("convolution/correlate", BY_CONV2D[way])
+    assert result.status == "forbidden" and not result.passed and result.points == 0
+    assert "values are right, but `conv2d` is the answer" in str(result) and "<code>conv2d</code>" in result._repr_html_()
+    monkeypatch.setenv("INPAINTLIB_CHECKS", "strict")
+    with pytest.raises(CheckFailed, match="No points"):
+        check("convolution/correlate", BY_CONV2D[way])
+
+
+def test_the_same_names_where_they_are_meant_to_be_used():
+    from course.checks.policy import ruled_out
+
+    def convolve(x):  # a student's own function of another task
+        return x
+
+    assert ruled_out(lambda x: convolve(x), get("convolution/correlate").forbids) == ""
+    assert ruled_out(stub, ["stub"]) == "" and ruled_out(len, ["conv2d"]) == ""
+    library = importlib.import_module("inpaintlib.layers")
+    assert ruled_out(lambda x: library.PartialConv2d(x), ["inpaintlib.layers"]) == "inpaintlib.layers"
+
+
+def test_a_bool_mask_is_right_and_a_note_says_what_it_is_not_good_for():
+    result = run(get("partial_convolution/update_mask"), lambda *a, **k: get("partial_convolution/update_mask").oracle(*a, **k) > 0)
+    assert result.passed and "`F.conv2d` takes floats only" in str(result)
+    assert not run(get("partial_convolution/update_mask"), get("partial_convolution/update_mask").oracle).note
+
+
+def test_the_score_adds_up_what_was_checked_last():
+    right = get("convolution/output_size").oracle
+    total = get("convolution/design").points
+    for function, points in ((wrong_size, 0), (right, 0), (lambda *a, **k: (wrong_size(*a, **k) + 1), 1)):
+        check("convolution/output_size", function)  # the oracle asks PyTorch, which is ruled out
+        text = score("convolution").text
+        assert text.startswith(f"{points} of 10 points so far, and up to {total} from a reader") and f"{points} of 1  output_size" in text
+    assert "- of 4  design: marked by a reader" in text and "<table>" in score("convolution")._repr_html_()
 
 
 def test_hints_say_different_things_and_open_tasks_show_their_rubric(capsys):
@@ -484,8 +552,8 @@ def test_hints_say_different_things_and_open_tasks_show_their_rubric(capsys):
 
 
 def test_look_draws_the_example_and_marks_what_is_wrong():
-    right = look("partial_convolution/rescale")
-    wrong = look("partial_convolution/rescale", lambda image, mask, kernel, bias=0.0: torch.zeros(3, 3))
+    right = look("partial_convolution/one_channel")
+    wrong = look("partial_convolution/one_channel", lambda image, mask, kernel, bias=0.0: torch.zeros(3, 3))
     assert "16.5" in right.text and "1.8" in right.text and "(5)" in right.text and "got" not in right.text
     assert '<img src="data:image/png;base64,' in right.markup and "16.5 -10.8 -19.5" in right.markup  # the alternative holds the numbers
     assert "0*" in wrong.text and "expected 16.5" in wrong.text

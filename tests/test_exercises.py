@@ -401,8 +401,8 @@ def slow_partial_convolution(image, mask, weight, bias, stride=1, padding=0):
     return y, new
 
 
-def test_oracle_of_partial_convolution():
-    for a, (y,) in every_case("partial_convolution/rescale"):
+def test_oracle_of_one_channel():
+    for a, (y,) in every_case("partial_convolution/one_channel"):
         bias = torch.tensor([a.get("bias", 0.0)], dtype=torch.float64)
         right, _ = slow_partial_convolution(a["image"][None, None], a["mask"][None, None], a["kernel"][None, None], bias)
         np.testing.assert_allclose(y, right[0, 0], rtol=1e-12, atol=1e-12)

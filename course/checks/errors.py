@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import torch
 
@@ -31,8 +30,8 @@ KNOWN = (
     ),
     (
         r"expected scalar type|should be the same",
-        "Image and kernel are of different kinds: whole numbers (Long) and floats, or double and float. Write `.float()` behind both; a kernel "
-        "with whole numbers is made of floats by one dot: `torch.tensor([[1.0, 0, -1]])`.",
+        "Image and kernel are of different kinds: whole numbers (Long) and floats, or double and float. Write `.float()` behind both; "
+        "in a kernel one dot makes all numbers floats: `torch.tensor([[1.0, 0, -1]])`.",
     ),
     (
         r"Kernel size can't be greater than actual input size",
@@ -40,12 +39,12 @@ KNOWN = (
     ),
     (
         r"step must be greater than zero",
-        "A tensor, unlike a NumPy array, cannot be read backwards by `[::-1]`. `kernel.flip(0, 1)` turns rows and columns round; of a kernel with "
-        "channels it is `kernel.flip(-2, -1)`.",
+        "A tensor, unlike a NumPy array, cannot be read backwards by `[::-1]`. `kernel.flip(0, 1)` turns rows and columns round; "
+        "of a kernel with channels it is `kernel.flip(-2, -1)`.",
     ),
     (
         r"builtin_function_or_method",
-        "Something is called without its brackets. The number of values in a tensor is `mask.numel()`; `size` is a function there, `mask.size()`.",
+        "A function stands there without its brackets. How many numbers a tensor holds says `mask.numel()`; `size` is a function there.",
     ),
     (
         r"must be Tensor, not numpy|got \(numpy\.ndarray|numpy\.ndarray, Tensor",
@@ -79,8 +78,8 @@ def _sizes(task: Task, case: Case, a: int, b: int) -> str:
     bias = case.arguments.get("bias")
     if isinstance(bias, torch.Tensor) and bias.ndim == 1 and len(bias) in (a, b):
         return (
-            f"If one of the two is the bias: it has one number for each output channel, {_shape(bias)}, and lines up with the last dimension, "
-            "the columns. `bias[:, None, None]` lines it up with the channels."
+            f"If one of the two is the bias: it has shape {tuple(bias.shape)}, one number for each output channel, and lines up with the "
+            "last dimension, the columns. `bias[:, None, None]` lines it up with the channels."
         )
     if "padding" in case.arguments or "times" in case.arguments or "size" in case.arguments:
         return (
@@ -88,7 +87,3 @@ def _sizes(task: Task, case: Case, a: int, b: int) -> str:
             "no padding around the image: pad first, and cut the windows out of the padded image."
         )
     return f"Two tensors of {a} and {b} numbers on a side were combined: print the `.shape` of both in the line above."
-
-
-def _shape(value: Any) -> str:
-    return f"shape {tuple(value.shape)}"

@@ -14,7 +14,7 @@ from course.checks.tolerance import BY_DTYPE, SINGLE
 
 __all__ = ["Outcome", "Status", "diagnose", "expected_answer", "judge"]
 
-Status = Literal["right", "stub", "slow", "signature", "error", "type", "shape", "nan", "wrong", "changed"]
+Status = Literal["right", "stub", "slow", "signature", "error", "type", "shape", "nan", "wrong", "changed", "forbidden"]
 Verdict = Literal["yes", "perhaps", "no"]
 SOME, MANY = 3, 4  # a mistake that explains three failures, and a fourth of all, is no coincidence
 
@@ -26,7 +26,7 @@ class Outcome:
     Args:
         status: ``right``; or what was wrong about it: ``stub`` (NotImplementedError), ``slow``, ``signature``, ``error`` (an exception),
             ``type`` (nothing to compare), ``shape``, ``nan`` (or infinity where a number was due), ``wrong`` (values), ``changed`` (the
-            function wrote into its input).
+            function wrote into its input), ``forbidden`` (right, by a call that the task rules out).
         case: the input, as it was before the call.
         expected: the right answer, float64 arrays.
         got: the answer, float64 arrays, or the exception (a TimeoutError if it was ``slow``); None if there is neither.

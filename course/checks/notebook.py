@@ -7,18 +7,21 @@ untouched stub, CheckFailed for a wrong answer.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from course.checks import points
 from course.checks.look import draw_example
-from course.checks.result import FRAME, CheckResult, OpenResult, inline
+from course.checks.policy import ruled_out
+from course.checks.result import CheckResult, Note, OpenResult, inline
 from course.checks.run import run
-from course.checks.task import OpenTask, get
+from course.checks.task import OpenTask, UnknownTask, WrongCall, get
 
-__all__ = ["CheckFailed", "check", "hint", "look", "strict"]
+__all__ = ["CheckFailed", "check", "hint", "look", "score", "strict"]
 
 
 class CheckFailed(AssertionError):
@@ -45,6 +48,23 @@ def strict() -> bool:
     return setting == "strict" or (setting == "" and "PYTEST_CURRENT_TEST" in os.environ)
 
 
+def _friendly(call: Callable[..., Any]) -> Callable[..., Any]:
+    """In a student's notebook a call with a misspelt task gets a note, not a traceback; where answers must be right it raises."""
+
+    @functools.wraps(call)
+    def kind(*arguments: Any, **named: Any) -> Any:
+        try:
+            return call(*arguments, **named)
+        except (UnknownTask, WrongCall) as problem:
+            if strict():
+                raise
+            text = str(problem)
+        return _show(Note(text, f'<p style="margin:.3em 0"><strong>{call.__name__}:</strong> {inline(text)}</p>'))
+
+    return kind
+
+
+@_friendly
 def check(task_id: str, function: Callable[..., Any] | None = None) -> CheckResult | OpenResult:
     """Try a function on the cases of a task and show what was found.
 
@@ -58,16 +78,20 @@ def check(task_id: str, function: Callable[..., Any] | None = None) -> CheckResu
         a :class:`~course.checks.result.CheckResult`: ``passed``, ``status``, ``misconception``, ``case``, ``got``, ``expected``.
 
     Raises:
-        KeyError: no such task. TypeError: no function.
-        NotImplementedError, CheckFailed: only where answers must be right, see the head of this file.
+        UnknownTask, WrongCall, NotImplementedError, CheckFailed: only where answers must be right, see the head of this file; elsewhere a
+            note says what was wrong about the call.
     """
     task = get(task_id)
     if isinstance(task, OpenTask):
         return _show(OpenResult(task))
     if not callable(function):
         given = "nothing" if function is None else f"{type(function).__name__} {function!r:.40}"
-        raise TypeError(f'check("{task_id}", ...) needs the function itself, check("{task_id}", {task.function}); got {given}.')
+        raise WrongCall(f'check("{task_id}", ...) needs the function itself, check("{task_id}", {task.function}); got {given}.')
     result = run(task, function)
+    if result.passed and (name := ruled_out(function, task.forbids)):
+        note = f"The values are right, but `{name}` is the answer here: the task is to write it. No points for it."
+        result = dataclasses.replace(result, status="forbidden", note=note)
+    points.record(result)
     if strict():
         _raise_if_stub(result.status, result.got)
         if not result.passed:
@@ -75,36 +99,22 @@ def check(task_id: str, function: Callable[..., Any] | None = None) -> CheckResu
     return _show(result)
 
 
-@dataclass(frozen=True)
-class _Note:
-    """A few words or a picture that show themselves, in a terminal and in a notebook."""
-
-    text: str
-    markup: str
-
-    def __str__(self) -> str:
-        return self.text
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f'<div style="{FRAME.format(colour="#0072B2")}">{self.markup}</div>'
-
-
-def hint(task_id: str, level: int = 1) -> _Note:
+@_friendly
+def hint(task_id: str, level: int = 1) -> Note:
     """Say more about a task: level 1 where to look, 2 how to go about it, 3 nearly the answer.
 
     >>> hint("convolution/output_size", 1)  # doctest: +ELLIPSIS
     Hint 1 of 3: ...
     """
     task = get(task_id)
-    if level not in (1, 2, 3):
-        raise ValueError(f"There are three hints, 1 to 3; got {level!r}.")
+    if isinstance(level, bool) or level not in (1, 2, 3):
+        raise WrongCall(f"There are three hints to each task, 1 to 3; got {level!r}. The third nearly says it all.")
     text = task.hints[level - 1]
-    return _Note(f"Hint {level} of 3: {text}", f'<p style="margin:.3em 0"><strong>Hint {level} of 3.</strong> {inline(text)}</p>')
+    return Note(f"Hint {level} of 3: {text}", f'<p style="margin:.3em 0"><strong>Hint {level} of 3.</strong> {inline(text)}</p>')
 
 
-def look(task_id: str, function: Callable[..., Any] | None = None) -> _Note:
+@_friendly
+def look(task_id: str, function: Callable[..., Any] | None = None) -> Note:
     """Draw one example of a task: the input and the right answer, and beside it yours, if you give a function.
 
     Args:
@@ -113,11 +123,21 @@ def look(task_id: str, function: Callable[..., Any] | None = None) -> _Note:
     """
     task = get(task_id)
     if isinstance(task, OpenTask):
-        raise TypeError(f"{task_id} has no single right answer that could be drawn; see check({task_id!r}).")
+        raise WrongCall(f"{task_id} has no single right answer that could be drawn; see check({task_id!r}).")
     outcome, text, markup = draw_example(task, function)
     if strict():
         _raise_if_stub(outcome.status, outcome.got)
-    return _Note(text, markup)
+    return Note(text, markup)
+
+
+@_friendly
+def score(topic: str) -> Note:
+    """The points of a unit's exercise so far: what the last ``check`` of each task found since this kernel was started.
+
+    Args:
+        topic: the unit, ``"convolution"``.
+    """
+    return points.table(topic)
 
 
 def _raise_if_stub(status: str, got: object) -> None:

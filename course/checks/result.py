@@ -11,7 +11,7 @@ from course.checks import picture
 from course.checks.judge import Outcome, Status
 from course.checks.task import Misconception, OpenTask, Task
 
-__all__ = ["CheckResult"]
+__all__ = ["CheckResult", "Note", "OpenResult", "inline"]
 
 HEADLINES = {
     "stub": "Not written yet",
@@ -23,6 +23,7 @@ HEADLINES = {
     "nan": "NaN or infinity where a number is due",
     "wrong": "Not right yet",
     "changed": "Right values, but your function changes its input",
+    "forbidden": "Right values, by a call that is the answer",
 }
 FRAME = "border:1px solid #8a8a8a;border-left:6px solid {colour};background:#fff;color:#1a1a2e;padding:.6em 1em;margin:.4em 0"
 
@@ -55,6 +56,7 @@ class CheckResult(_SelfShowing):
         failed: in how many of them the answer was not right.
         known: the mistake that explains the failures, if it is a known one.
         shown: the smallest failing case, with what was got and expected.
+        note: something else worth saying about a right answer, or which call the task rules out.
     """
 
     task: Task
@@ -63,6 +65,7 @@ class CheckResult(_SelfShowing):
     failed: int = 0
     known: Misconception | None = None
     shown: Outcome | None = None
+    note: str = ""
 
     @property
     def passed(self) -> bool:
@@ -105,13 +108,15 @@ class CheckResult(_SelfShowing):
     @property
     def summary(self) -> str:
         """The second: what was tried, or what went wrong."""
-        assert self.passed or self.shown is not None
         if self.passed:
-            return f"{self.cases} cases agree: {self.task.tested}."
+            return f"{self.cases} cases agree: {self.task.tested}." + (f"\n{self.note}" if self.note else "")
+        if self.status == "forbidden":
+            return self.note
+        assert self.shown is not None
         if self.status == "stub":
             own = f"Replace the line `raise NotImplementedError` in `{self.task.function}` by your code, run that cell, then this one."
             return own if self.shown is None or "calls" not in self.shown.message else self.shown.message
-        return self.shown.message  # type: ignore[union-attr]
+        return self.shown.message
 
     @property
     def hint(self) -> str:
@@ -190,6 +195,31 @@ class OpenResult(_SelfShowing):
         head = f'<tr><th scope="col" {cell}>points</th><th scope="col" {cell}>for</th></tr>'
         title = f"<p><strong>{html.escape(self.task.id)}: {self.task.points} points, marked by a reader.</strong></p>"
         return f'<div style="{FRAME.format(colour="#0072B2")}">{title}<table>{head}{rows}</table></div>'
+
+
+@dataclass(frozen=True)
+class Note(_SelfShowing):
+    """A few words or a picture that show themselves, in a terminal and in a notebook."""
+
+    text: str
+    markup: str
+    passed: None = None  # `result.passed` may be asked of whatever `check` returns
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+    def _ipython_display_(self) -> None:
+        from IPython import get_ipython
+        from IPython.display import display
+
+        shell = get_ipython()
+        if shell is None or getattr(self, "_shown_in", None) != shell.execution_count:
+            display({"text/plain": self.text, "text/html": self._repr_html_()}, raw=True)
+
+    def _repr_html_(self) -> str:
+        return f'<div style="{FRAME.format(colour="#0072B2")}">{self.markup}</div>'
 
 
 def _paragraph(text: str) -> str:

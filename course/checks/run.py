@@ -47,7 +47,7 @@ def run(task: Task, function: Callable[..., Any], seed: int = 0, examples: int =
             break
     failures = [outcome for outcome in outcomes if outcome.status != "right"]
     if not failures:
-        return CheckResult(task, "passed", cases=len(outcomes))
+        return CheckResult(task, "passed", cases=len(outcomes), note=_note(task, outcomes))
     misconception = diagnose(task, outcomes)
     status = _commonest(failures)
     alike = [failure for failure in failures if _alike(task, failure, status, misconception)]
@@ -55,6 +55,14 @@ def run(task: Task, function: Callable[..., Any], seed: int = 0, examples: int =
     if shrink and status not in URGENCY[:3]:
         shown = _smallest(task, function, shown, status, misconception, seed)
     return CheckResult(task, shown.status, len(outcomes), len(failures), misconception, shown)
+
+
+def _note(task: Task, outcomes: list[Outcome]) -> str:
+    """What a right answer may cost later: a bool mask is right, and no input for a convolution."""
+    for i, output in enumerate(task.returns):
+        if output.kind == "mask" and any(outcome.dtypes[i] == "bool" for outcome in outcomes):
+            return f"Note: {output.name} is bool. Right here, but `F.conv2d` takes floats only: write `.float()` for the next layer."
+    return ""
 
 
 def _commonest(failures: list[Outcome]) -> Status:

@@ -20,7 +20,7 @@ from course.checks.tolerance import Tolerance
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["Case", "Misconception", "OpenTask", "Output", "Task", "get", "names"]
+__all__ = ["Case", "Misconception", "OpenTask", "Output", "Task", "UnknownTask", "WrongCall", "get", "names"]
 
 Kind = Literal["write", "find the bug", "predict", "experiment"]
 Answer = tuple[Any, ...]  # one float64 array for each output of the task
@@ -168,18 +168,22 @@ def get(task_id: str) -> Task | OpenTask:
     """The task of that id.
 
     Raises:
-        KeyError: there is none; the message names the nearest.
+        UnknownTask: there is none; the message names the nearest. WrongCall: that is no id at all.
 
     >>> get("convolution/output_size").points
     1
     """
     if not isinstance(task_id, str):
-        raise TypeError(f"The first argument is the id of a task, such as 'convolution/correlate'; got {task_id!r}.")
+        raise WrongCall(f"The first argument is the id of a task, such as 'convolution/correlate'; got {task_id!r}.")
     tasks = _tasks(task_id.partition("/")[0])
     if task_id in tasks:
         return tasks[task_id]
     near = difflib.get_close_matches(task_id, names(), n=3, cutoff=0.3) or list(tasks) or names()
     raise UnknownTask(f"There is no task {task_id!r}. Did you mean {' or '.join(map(repr, near))}?")
+
+
+class WrongCall(TypeError):
+    """``check``, ``hint`` or ``look`` was called in a way that cannot be meant."""
 
 
 class UnknownTask(KeyError):

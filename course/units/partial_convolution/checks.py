@@ -41,10 +41,10 @@ WINDOW_FACTOR = Task(
     forbids=LIBRARY,
 )
 
-RESCALE = Task(
-    id="partial_convolution/rescale",
+ONE_CHANNEL = Task(
+    id="partial_convolution/one_channel",
     points=3,
-    signature="partial_convolution(image, mask, kernel, bias=0.0)",
+    signature="one_channel(image, mask, kernel, bias=0.0)",
     goal="Partial convolution of one channel.",
     cases=cases.holes,
     corners=cases.HOLES,
@@ -192,4 +192,4 @@ COMPARE = OpenTask(
     ),
 )
 
-TASKS = [WINDOW_FACTOR, RESCALE, UPDATE_MASK, PARTIAL_LAYER, LAYERS_UNTIL_FULL, COMPARE]
+TASKS = [WINDOW_FACTOR, ONE_CHANNEL, UPDATE_MASK, PARTIAL_LAYER, LAYERS_UNTIL_FULL, COMPARE]

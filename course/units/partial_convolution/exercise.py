@@ -4,7 +4,7 @@
 # %% [markdown]
 # In the lesson you used the layer; now you write it, from the factor of a single window to the layer with channels, stride and padding.
 # `look` draws an example, `check` tries your function on some forty inputs and shows the smallest one that fails,
-# `hint("partial_convolution/rescale", 2)` says more. Everywhere **1 = known, 0 = hole**.
+# `hint("partial_convolution/one_channel", 2)` says more. Everywhere **1 = known, 0 = hole**.
 #
 # `inpaintlib.layers` holds the answer to all of this; it is used for checking and may not be used in your functions. `F.conv2d` may.
 
@@ -55,8 +55,8 @@ hint("partial_convolution/window_factor", 1)
 #
 # Right values count, for any hole, with and without a bias. What lies *under* a hole must not matter: it may be anything.
 
-# %% name="rescale"
-def partial_convolution(image, mask, kernel, bias=0.0):
+# %% name="one_channel"
+def one_channel(image, mask, kernel, bias=0.0):
     """One channel, stride 1, no padding: (H - kh + 1, W - kw + 1).
 
     image, mask: (H, W), 1 = known, 0 = hole; kernel: (kh, kw); bias: one number.
@@ -73,10 +73,10 @@ def partial_convolution(image, mask, kernel, bias=0.0):
 
 
 # %% tags=["expected"]
-look("partial_convolution/rescale", partial_convolution)
+look("partial_convolution/one_channel", one_channel)
 
 # %%
-check("partial_convolution/rescale", partial_convolution)
+check("partial_convolution/one_channel", one_channel)
 
 # %% [markdown]
 # ## 3. What is known afterwards (2 points)

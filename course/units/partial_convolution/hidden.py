@@ -30,7 +30,7 @@ def _window_factor(random: KeyedRandom) -> Case:
     return Case({"mask": _holes(random, random.integer(1, 7), random.integer(1, 7))})
 
 
-def _rescale(random: KeyedRandom) -> Case:
+def _one_channel(random: KeyedRandom) -> Case:
     high, wide = random.integer(1, 4), random.integer(1, 4)
     shape = (high + random.integer(1, 6), wide + random.integer(1, 6))
     arguments = {"image": random.tensor(*shape), "mask": _holes(random, *shape), "kernel": random.tensor(high, wide, low=-1.0)}
@@ -64,7 +64,7 @@ def _layers_until_full(random: KeyedRandom) -> Case:
 
 DRAW: dict[str, Callable[[KeyedRandom], Case]] = {
     "partial_convolution/window_factor": _window_factor,
-    "partial_convolution/rescale": _rescale,
+    "partial_convolution/one_channel": _one_channel,
     "partial_convolution/update_mask": _update_mask,
     "partial_convolution/partial_layer": _partial_layer,
     "partial_convolution/layers_until_full": _layers_until_full,

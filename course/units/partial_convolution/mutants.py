@@ -48,7 +48,7 @@ def _counted(mask, *, mistake=""):
     return (1 if mistake == "places_forgotten" else places) / known
 
 
-# --- rescale ----------------------------------------------------------------------------------------------------------------------------
+# --- one_channel ----------------------------------------------------------------------------------------------------------------------------
 
 
 def _box(x, kernel):
@@ -224,7 +224,7 @@ MUTANTS = {
     "partial_convolution/window_factor": _pairs(
         ["inverted", "places_forgotten", "counts_holes", "division_by_zero", "one_in_holes", "assumes_square"], _quotient, _counted
     ),
-    "partial_convolution/rescale": _pairs(
+    "partial_convolution/one_channel": _pairs(
         ["not_rescaled", "inverted", "places_forgotten", "holes_read", "division_by_zero", "bias_in_holes", "bias_rescaled", "bias_forgotten"],
         _vectors,
         _windows,
@@ -239,7 +239,7 @@ MUTANTS = {
 
 EQUIVALENT = {
     "partial_convolution/window_factor": [_quotient, _counted, lambda mask: np.float32(_counted(mask)), lambda mask: torch.tensor(_counted(mask)).half()],
-    "partial_convolution/rescale": [
+    "partial_convolution/one_channel": [
         _vectors,
         _windows,
         lambda *a, **k: _vectors(*a, **k).bfloat16(),

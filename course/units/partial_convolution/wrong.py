@@ -49,7 +49,7 @@ def _is_division_by_zero(got: Any) -> bool:
     return got is not None and bool((~np.isfinite(got) | (np.abs(got) > 1e5)).any())
 
 
-# --- rescale ----------------------------------------------------------------------------------------------------------------------------
+# --- one_channel ----------------------------------------------------------------------------------------------------------------------------
 
 
 def _parts(image: Tensor, mask: Tensor, weight: Tensor, stride: int, padding: int, *, masked: bool = True) -> tuple[Tensor, Tensor, float]:
