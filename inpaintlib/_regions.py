@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+import numbers
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +15,7 @@ from inpaintlib._check import as_image, as_mask, describe
 __all__ = ["Region", "average", "region_pixels", "select"]
 
 Region = Literal["all", "hole", "known", "boundary"]
+_EXPECTED = "region is {!r}; expected 'all', 'hole', 'known' or 'boundary'."
 
 
 def region_pixels(mask: Tensor, region: Region, *, width: int = 2) -> Tensor:
@@ -37,7 +40,7 @@ def region_pixels(mask: Tensor, region: Region, *, width: int = 2) -> Tensor:
     if region == "known":
         return known
     if region != "boundary":
-        raise ValueError(f"region is {region!r}; expected 'all', 'hole', 'known' or 'boundary'.")
+        raise ValueError(_EXPECTED.format(region))
     if not isinstance(width, int) or width < 1:
         raise ValueError(f"width is {width!r}; expected a whole number of pixels, at least 1.")
     # Grown by ``width``, known and hole overlap in exactly the band along the rim.
@@ -53,7 +56,7 @@ def select(
     prediction: Tensor, target: Tensor, mask: Tensor | None, region: Region, width: int, data_range: float = 1.0
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """The door of every metric: checked images (B, C, H, W) and the pixels that count (B, 1, H, W), or None for all of them."""
-    if not data_range > 0:
+    if not isinstance(data_range, numbers.Real) or not 0 < data_range < math.inf:
         raise ValueError(f"data_range is {data_range!r}; expected a positive number: 1 for images in [0, 1], 255 for 8-bit values.")
     prediction = _as_measurable(prediction, "prediction", data_range)
     target = _as_measurable(target, "target", data_range)
@@ -63,6 +66,8 @@ def select(
         raise ValueError(f"prediction is on {prediction.device}, target on {target.device}; move one of them with .to(...).")
     if region == "all":
         return prediction, target, None
+    if region not in get_args(Region):
+        raise ValueError(_EXPECTED.format(region))
     if mask is None:
         raise ValueError(f"region={region!r} needs the mask: pass mask=(B, 1, H, W), 1 = known, 0 = hole.")
     chosen = region_pixels(as_mask(mask, target), region, width=width)

@@ -306,8 +306,9 @@ def test_bad_regions_are_refused(name):
     prediction, target = images()
     with pytest.raises(ValueError, match="needs the mask"):
         METRICS[name](prediction, target, region="hole")
-    with pytest.raises(ValueError, match="expected 'all', 'hole', 'known' or 'boundary'"):
-        METRICS[name](prediction, target, mask=masks(), region="inside")
+    for options in ({"mask": masks()}, {}):
+        with pytest.raises(ValueError, match="region is 'inside'; expected 'all', 'hole', 'known' or 'boundary'"):
+            METRICS[name](prediction, target, region="inside", **options)
     with pytest.raises(ValueError, match="one channel"):
         METRICS[name](prediction, target, mask=masks().expand(-1, 3, -1, -1), region="hole")
     with pytest.raises(ValueError, match="Divide by 255"):
@@ -321,8 +322,10 @@ def test_data_range_must_be_given_and_fit(metric):
     prediction, target = images()
     with pytest.raises(TypeError, match="data_range"):
         metric(prediction, target)
-    with pytest.raises(ValueError, match="expected a positive number"):
-        metric(prediction, target, data_range=0)
+    for wrong in (0, -1, math.nan, math.inf, "1", None, [1]):
+        with pytest.raises(ValueError, match=r"data_range is .*expected a positive number"):
+            metric(prediction, target, data_range=wrong)
+    torch.testing.assert_close(metric(prediction, target, data_range=np.float64(1)), metric(prediction, target, data_range=1))
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         metric(prediction * 255, target * 255, data_range=1)
     with pytest.raises(ValueError, match=r"with data_range=100 expected finite values in \[0, 100\]"):

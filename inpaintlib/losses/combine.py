@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from inpaintlib.losses._common import Loss
@@ -32,6 +34,8 @@ class WeightedSum:
         for name, term in terms.items():
             if not (isinstance(term, tuple) and len(term) == 2 and callable(term[1])):
                 raise TypeError(f"the term {name} is {term!r}; expected a pair (weight, loss), such as (6.0, losses.hole_l1).")
+            if not isinstance(term[0], int | float) or not math.isfinite(term[0]):
+                raise ValueError(f"the weight of {name} is {term[0]!r}; expected a finite number.")
         self.terms = terms
 
     def __call__(self, prediction: Tensor, target: Tensor, mask: Tensor) -> dict[str, Tensor]:
@@ -69,7 +73,7 @@ def parse(text: str) -> Loss:
         text: a name, or a weighted sum of names.
 
     Raises:
-        ValueError: an unknown name or a weight that is no number.
+        ValueError: an unknown name, one that comes twice, or a weight that is no number.
 
     >>> parse("6*hole_l1 + valid_l1")
     6*hole_l1 + 1*valid_l1
@@ -84,6 +88,8 @@ def parse(text: str) -> Loss:
         name = name.strip()
         if name not in _BY_NAME:
             raise ValueError(f"the loss {text!r} names {name!r}; expected {', '.join(names())}, or a sum such as 6*hole_l1+valid_l1.")
+        if name in terms:
+            raise ValueError(f"the loss {text!r} names {name!r} twice; expected each once, with its whole weight.")
         try:
             terms[name] = (float(weight) if star else 1.0, _BY_NAME[name])
         except ValueError:

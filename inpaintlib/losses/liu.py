@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpaintlib._check import describe
-from inpaintlib.losses._common import checked
+from inpaintlib.losses._common import checked, wide
 from inpaintlib.losses.reconstruction import hole_l1, valid_l1
 
 __all__ = ["LIU_WEIGHTS", "Features", "gram", "liu_total", "perceptual", "style", "total_variation"]
@@ -119,7 +119,7 @@ def total_variation(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     region = F.max_pool2d(1 - mask, 3, stride=1, padding=1)
     across = (comp[..., :, 1:] - comp[..., :, :-1]).abs() * (region[..., :, 1:] * region[..., :, :-1])
     down = (comp[..., 1:, :] - comp[..., :-1, :]).abs() * (region[..., 1:, :] * region[..., :-1, :])
-    return (across.sum() + down.sum()) / comp.numel()
+    return (across.sum(dtype=wide(across)) + down.sum(dtype=wide(down))) / comp.numel()
 
 
 def _composite(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
