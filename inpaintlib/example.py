@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["image", "kernel", "mask"]
+__all__ = ["image", "kernel", "kernels", "mask"]
 
 image = torch.tensor(
     [
@@ -23,6 +23,12 @@ image = torch.tensor(
 )
 
 kernel = torch.tensor([[1.0, 0, -1], [1.0, 0, -1], [1.0, 0, -1]])
+
+kernels = {  # what nine numbers can do
+    "blur": torch.full((3, 3), 1 / 9),
+    "sharpen": torch.tensor([[0.0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
+    "edges": torch.tensor([[-1.0, -1, -1], [-1, 8, -1], [-1, -1, -1]]),
+}
 
 mask = torch.tensor(  # 1 = known, 0 = hole
     [

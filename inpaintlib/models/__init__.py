@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from inpaintlib.models.base import Inpainter, composite
 from inpaintlib.models.summary import Summary, summary
+from inpaintlib.models.trace import mask_trace
 
 if TYPE_CHECKING:
     from inpaintlib.models.critics import Critic
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M")
 
-__all__ = ["Inpainter", "Summary", "composite", "create", "critic", "critic_names", "detector", "names", "summary"]
+__all__ = ["Inpainter", "Summary", "composite", "create", "critic", "critic_names", "detector", "mask_trace", "names", "summary"]
 
 # name -> module and class; a family is imported when one of its models is made
 _REGISTRY = {

@@ -26,6 +26,7 @@ from inpaintlib.viz.theme import (
     show,
     style,
 )
+from inpaintlib.viz.timeline import timeline
 
 __all__ = [
     "BLUE",
@@ -52,5 +53,6 @@ __all__ = [
     "number_text",
     "show",
     "style",
+    "timeline",
     "window_sum",
 ]

@@ -7,7 +7,7 @@
 # Below is a photograph, and beside it three pictures made from it. Each of the three was made by the same small operation: take the
 # nine pixels around a place, multiply them by nine numbers, add up. Only the nine numbers differ.
 #
-# **Which nine numbers keep the whiskers and drop everything that is smooth?** At the end of this lesson you can write them down, and
+# **Which nine numbers keep the rim of the eye and drop everything that is smooth?** Guess now; at the end of this lesson you will be asked again. By then
 # you will have seen why this one operation is the brick from which every network of the course is built.
 
 # %%
@@ -15,25 +15,19 @@ import torch
 import torch.nn.functional as F
 
 from course.checks import predict
-from inpaintlib import data, example, viz, widgets
+from inpaintlib import data, example, layers, viz, widgets
 
 torch.manual_seed(0)
-photo = data.load_photo("chelsea")[:, :, 20:276, 90:346]  # (1, 3, 256, 256), a cat
-grey = photo.mean(dim=1, keepdim=True)  # (1, 1, 256, 256)
-
-nine_numbers = {
-    "blur": torch.full((3, 3), 1 / 9),
-    "sharpen": torch.tensor([[0.0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
-    "edges": torch.tensor([[-1.0, -1, -1], [-1, 8, -1], [-1, -1, -1]]),
-}
-pictures = {"photograph": grey[0]}
-for name, kernel in nine_numbers.items():
-    picture = F.conv2d(grey, kernel[None, None])[0]
-    pictures[name] = (picture.abs() * 3 if name == "edges" else picture).clamp(0, 1)
+photo = data.load_photo("chelsea")[:, :, 20:276, 90:346]  # a cat, (1, 3, 256, 256)
+eye = F.avg_pool2d(photo, 2)[:, :, 17:81, :64].mean(dim=1, keepdim=True)  # in grey, (1, 1, 64, 64)
+pictures = {"photograph": eye[0]}
+for name, nine_numbers in example.kernels.items():
+    picture = F.conv2d(eye, nine_numbers[None, None])[0]
+    pictures[name] = picture.abs().clamp(0, 1)
 viz.show(
     viz.image_row(pictures),
-    alt="A grey photograph of a cat, and three versions of it: one blurred, one sharpened, one dark "
-    "but for bright whiskers, eyes and fur.",
+    alt="A grey photograph of a cat's eye, and three versions of it: one blurred, one sharpened, one black "
+    "but for thin bright lines where the photograph has edges.",
     caption="One photograph and three pictures made from it, each by nine multiplications and a sum at "
     "every pixel.",
 )
@@ -42,6 +36,10 @@ viz.show(
 # ## One window by hand
 #
 # We start where everything can be checked on paper: an image of 5 x 5 numbers and a **kernel** of 3 x 3.
+#
+# The numbers are kept in PyTorch **tensors**. A tensor is what NumPy calls an array: `image[:3, :3]` is a piece of it, `a * b` multiplies number by number,
+# `.sum()` adds up, `.item()` takes the number out of a tensor that holds only one, `image[None]` puts a new axis of length 1 in front, and
+# `torch.zeros`, `torch.ones`, `torch.full` make new ones. Two things set it apart, and you will meet both: it can live on a GPU, and it can be differentiated.
 
 # %%
 image, kernel = example.image, example.kernel
@@ -93,9 +91,10 @@ def correlate(image, kernel):
 print(correlate(image, kernel))
 
 # %% [markdown]
-# PyTorch has this operation as `F.conv2d`. It wants a batch and channels: an image is `(B, C, H, W)`, and the kernels of a layer are
-# `(Cout, Cin, k, k)`. With three colours in, the kernel has three slices, and the sum runs over all three: **a sum over channels, not one
-# result for each**.
+# PyTorch has this operation as `F.conv2d`. It works on many images at once, a **batch**, and each image has **channels**: three for the colours red, green, blue. So an image
+# is `(B, C, H, W)`: batch, channels, height, width. The numbers of the kernels are called **weights**. A kernel has a slice of 3 x 3 weights for each channel that comes in, and the sum
+# runs over all slices: **a sum over channels, not one result for each**. With several kernels there are several channels out: the weights are `(Cout, Cin, k, k)`. Often
+# a number is added to each channel at the end, its **bias**. One such convolution, with its weights and biases, is a **layer** of a network.
 
 # %% tags=["compare"]
 y = F.conv2d(image[None, None], kernel[None, None])  # (1, 1, 3, 3)
@@ -146,7 +145,7 @@ print(tuple(x.shape))
 # %% [markdown]
 # The usual remedy is **padding**: put a rim of zeros around the image, one pixel wide for a 3 x 3 kernel. The size stays ("same" padding).
 # But zero is not nothing: zero is *black*. The kernel cannot know that these pixels were invented. Watch a blur of 9 x 9 meet its border,
-# first on a picture that is white everywhere:
+# on a picture that is white everywhere:
 
 # %%
 blur = torch.full((1, 1, 9, 9), 1 / 81)
@@ -184,7 +183,7 @@ print(f"the corner of a white picture, blurred once: {once[0, 0, 0, 0]:.3f}")
 # Read it from the inside: $d\,(k-1)+1$ is the width that the kernel covers; what is left of the padded image is the room in which it can
 # move; it moves in steps of $s$; and the first place counts too.
 #
-# Change the three numbers in the widget and watch the output's size. When does the last row of the image go unused?
+# Change the three numbers in the widget and watch the output's size.
 
 # %%
 widgets.ConvolutionStepper(image, kernel, stride=2, padding=1)
@@ -192,11 +191,13 @@ widgets.ConvolutionStepper(image, kernel, stride=2, padding=1)
 # %%
 predict("convolution/stride_two")
 
+# %%
+predict("convolution/last_row")
+
+# %% [markdown]
+# The library has the formula as `output_size` (in the exercise you write it yourself). Does it agree with what `F.conv2d` does?
+
 # %% tags=["compare"]
-def output_size(n, k, stride=1, padding=0, dilation=1):
-    return (n + 2 * padding - dilation * (k - 1) - 1) // stride + 1
-
-
 print("  n  k  s  p  d   formula  F.conv2d")
 for n, k, s, p, d in [
     (5, 3, 1, 0, 1),
@@ -209,8 +210,9 @@ for n, k, s, p, d in [
 ]:
     x, weight = torch.zeros(1, 1, n, n), torch.zeros(1, 1, k, k)
     measured = F.conv2d(x, weight, stride=s, padding=p, dilation=d).shape[-1]
-    assert measured == output_size(n, k, s, p, d)
-    print(f"{n:3d}{k:3d}{s:3d}{p:3d}{d:3d} {output_size(n, k, s, p, d):9d} {measured:9d}")
+    formula = layers.output_size(n, k, stride=s, padding=p, dilation=d)
+    assert measured == formula
+    print(f"{n:3d}{k:3d}{s:3d}{p:3d}{d:3d} {formula:9d} {measured:9d}")
 
 # %% [markdown]
 # ## Pooling: a summary without weights
@@ -245,25 +247,17 @@ print("sum:\n", F.avg_pool2d(corner[None, None], 2, divisor_override=1)[0, 0])
 predict("convolution/dilations")
 
 # %% tags=["compare"]
-def receptive_field(layers):
-    """Width of the receptive field after each layer; a layer is (kernel size, stride, dilation)."""
-    field, jump, fields = 1, 1, []
-    for k, stride, dilation in layers:
-        field += (k - 1) * dilation * jump
-        jump *= stride
-        fields.append(field)
-    return fields
-
-
-print("dilations 1, 1, 1:", receptive_field([(3, 1, 1), (3, 1, 1), (3, 1, 1)]))
-print("dilations 1, 2, 4:", receptive_field([(3, 1, 1), (3, 1, 2), (3, 1, 4)]))
-print("strides   2, 2, 2:", receptive_field([(3, 2, 1), (3, 2, 1), (3, 2, 1)]))
+field = layers.receptive_field  # takes (kernel size, stride, dilation) of each layer
+print("dilations 1, 1, 1:", field([(3, 1, 1), (3, 1, 1), (3, 1, 1)]))
+print("dilations 1, 2, 4:", field([(3, 1, 1), (3, 1, 2), (3, 1, 4)]))
+print("strides   2, 2, 2:", field([(3, 2, 1), (3, 2, 1), (3, 2, 1)]))
 conv, pool = (3, 1, 1), (2, 2, 1)
-print("conv, pool, conv, pool, conv:", receptive_field([conv, pool, conv, pool, conv]))
+print("conv, pool, conv, pool, conv:", field([conv, pool, conv, pool, conv]))
 
 # %% [markdown]
 # Do not trust a formula that you can test. A pixel lies in the receptive field exactly if the output *changes* when the pixel does: if the
-# derivative of the output with respect to that pixel is not 0. PyTorch computes derivatives for us.
+# derivative of the output with respect to that pixel is not 0. PyTorch computes derivatives for us: mark a tensor with `requires_grad=True`, compute something from it,
+# call `.backward()` on the result, and find the derivatives in `.grad`.
 
 # %%
 def what_it_sees(dilations, size=31):
@@ -283,14 +277,14 @@ viz.show(
         notes=[f"{int((field > 0).sum())} pixels" for field in seen.values()],
     ),
     alt="Four squares. Dilations 1 1 1: a small bright patch, strongest in its centre. Dilations 1 2 "
-    "4: a larger, even patch. Dilations 2 2 2 "
+    "4: a larger, plaid without gaps, brightest in its middle. Dilations 2 2 2 "
     "and 4 4 4: a lattice of dots with black pixels between them that are never seen.",
     caption="The pixels that one output pixel depends on, brighter where they count more often. Equal "
     "dilations leave gaps in the lattice.",
 )
 
 # %% [markdown]
-# Two things to see. The dilations 1, 2, 4 reach every pixel of a large field evenly. Repeating the *same* dilation 2 or 4 leaves gaps: the
+# Two things to see. The dilations 1, 2, 4 reach every pixel of a large field, though not all equally often. Repeating the *same* dilation 2 or 4 leaves gaps: the
 # pixels between the dots are never looked at, however many layers follow. This is known as the *gridding* artefact.
 
 # %% [markdown]
@@ -300,11 +294,12 @@ viz.show(
 # again, until the hole has closed. We knock a hole into the cat, make it black, and blur with 5 x 5 ones.
 
 # %%
-mask = torch.ones(1, 1, 256, 256)
-mask[..., 100:140, 150:200] = 0  # 1 = known, 0 = hole
-damaged = photo * mask
+cat = F.avg_pool2d(photo, 4)  # a quarter of the size, (1, 3, 64, 64)
+mask = torch.ones(1, 1, 64, 64)
+mask[..., 25:35, 37:50] = 0  # 1 = known, 0 = hole
+damaged = cat * mask
 
-mean = torch.full((3, 1, 5, 5), 1 / 25)  # the same kernel for each of the three colours
+mean = torch.full((3, 1, 5, 5), 1 / 25)  # groups=3 below: a kernel for each colour by itself
 stages, x = {"hole": damaged[0]}, damaged
 for step in range(1, 21):
     x = F.conv2d(x, mean, padding=2, groups=3)
@@ -317,14 +312,15 @@ predict("convolution/twenty_means")
 # %%
 viz.show(
     viz.image_row(stages),
-    alt="The cat with a black rectangle beside its eye; after one, five and twenty mean filters the "
+    alt="The cat with a black rectangle between its eyes; after one, five and twenty mean filters the "
     "rectangle becomes a dark cloud that spreads, "
     "while the whole picture blurs and its border darkens.",
     caption="A mean filter of 5 x 5, applied again and again to a picture with a hole.",
 )
-inside = (1 - mask) > 0
-print(f"mean brightness in the hole: {photo[inside.expand_as(photo)].mean():.2f} originally,", end=" ")
-print(f"{x[inside.expand_as(x)].mean():.2f} after twenty filters")
+hole = mask[0, 0] == 0
+near = (F.max_pool2d(1 - mask, 17, 1, 8)[0, 0] > 0) & ~hole  # known pixels at most 8 away from it
+for name, place in {"in the hole": hole, "around it": near}.items():
+    print(f"brightness {name:11}  {cat[:, :, place].mean():.2f} originally, {x[:, :, place].mean():.2f} now")
 
 # %% [markdown]
 # The convolution did what it was told. It was told nothing about the hole. What should the line in the middle of the loop be, so that only
@@ -332,6 +328,9 @@ print(f"{x[inside.expand_as(x)].mean():.2f} after twenty filters")
 
 # %% [markdown]
 # ## Check yourself
+
+# %%
+predict("convolution/which_nine")
 
 # %%
 predict("convolution/weights_of_a_channel")

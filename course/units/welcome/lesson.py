@@ -7,8 +7,11 @@
 # Somebody scratched a photograph, or a person walked into it, or a scanner lost a line. The pixels are gone. **Inpainting** is the art of filling
 # them in so that nobody notices. Restorers have done it to paintings for centuries; the word comes from them.
 #
-# Before any theory: do it. **Paint over something in the picture below** and see how six methods fill your hole. Paint with the mouse, or click
-# into the widget and use the arrow keys and the space bar. Then paint a larger hole. And then one right over an edge.
+# Before any theory: do it. A lesson consists of text and of grey cells of code. **Click into the grey cell below and press Shift+Enter**: that runs it; the first time takes
+# some seconds. (What stood below it before was a picture from the last time somebody ran it, and does nothing.)
+#
+# Then **paint over something in the picture** and see how six methods fill your hole, as soon as you let go. Paint with the mouse, or click
+# the picture and use the arrow keys and the space bar. Then paint a larger hole. And then one right over an edge.
 
 # %%
 import random
@@ -86,8 +89,9 @@ on_lines = evaluation.compare(six_inpainters, pictures, lines, metrics=["psnr"])
 on_lines
 
 # %% [markdown]
-# PSNR is a measure of closeness in decibels: higher is better, and 6 more means that the error is half as large. You will take it apart in
-# [metrics](unit:metrics). The holes here are thin lines.
+# PSNR is a measure of closeness in decibels (dB): higher is better, and 6 more means that the error is half as large. You will take it apart in
+# [metrics](unit:metrics). Behind each mean stands how far it may be off because we looked at these pictures and not at others. *Composited* means that the known pixels were kept and only
+# the hole was filled, as you did. The holes here are thin lines.
 
 # %%
 predict("welcome/boxes_instead")
@@ -97,28 +101,37 @@ on_boxes = evaluation.compare(six_inpainters, pictures, boxes, metrics=["psnr"])
 on_boxes
 
 # %%
-examples = pictures.float(slice(0, 3))
-rows, names = [], []
-for family, some in (("lines", lines), ("boxes", boxes)):
-    m = some[:3].float()
-    for i in range(2):
-        rows += [(examples * m)[i], *(fill(examples, m)[i] for fill in six_inpainters.values()), examples[i]]
+some = [2, 40]  # which of the pictures
+examples = pictures.float(some)
+rows, names, marks = [], [], []
+for family, holes in (("lines", lines[some].float()), ("boxes", boxes[some].float())):
+    filled = [fill(examples, holes) for fill in six_inpainters.values()]
+    for i in range(len(some)):
+        rows += [examples[i], *(picture[i] for picture in filled), examples[i]]
+        marks += [holes[i], *[None] * 7]
         names.append(family)
+titles = ["hole", *six_inpainters, "original"]
 viz.show(
-    viz.image_grid(
-        rows, columns=8, row_titles=names, column_titles=["hole", *six_inpainters, "original"], width=10
-    ),
+    viz.image_grid(rows, columns=8, row_titles=names, column_titles=titles, masks=marks, width=10),
     alt="Four rows of small pictures: two with lines cut out, two with boxes cut out, each followed "
     "by the fillings of the six methods and the original. The lines are "
-    "filled almost invisibly by most methods; the boxes by none.",
+    "filled almost invisibly by most methods; the boxes are smeared or patched.",
     caption="Thin holes are nearly solved by methods that learned nothing. Large holes are where learning "
     "has to show what it can do.",
 )
 
 # %% [markdown]
-# One row deserves a second look. The network was trained with *thin lines* as holes, and a box is a surprise to it: it does worse there than methods that
-# learned nothing. **A network is good at the holes that it was trained on.** That is a first reason to look at the training data before the architecture; go back to the
-# painter and try a scratch, then a blob.
+# Now follow the network through the two tables.
+
+# %%
+for holes, table in {"lines": on_lines, "boxes": on_boxes}.items():
+    ranking = sorted(table.rows, key=lambda row: -row.values["psnr"].mean)
+    place = [row.inpainter for row in ranking].index("partial U-Net") + 1
+    print(f"{holes}: the partial U-Net is number {place} of {len(ranking)}; the best is {ranking[0].inpainter}")
+
+# %% [markdown]
+# It was trained with *thin lines* as holes, and a box is a surprise to it. **A network is good at the holes that it was trained on.** That is a first reason to look at the
+# training data before the architecture. Go back to the painter and try a scratch, then a blob.
 #
 # So an honest course on inpainting has to beat methods that nobody trained, on the same pictures and the same holes, and has to say where it does not.
 # Many comparisons leave them out.
@@ -126,12 +139,11 @@ viz.show(
 # %% [markdown]
 # ## The map of the field
 #
-# Five families, in the order in which they came. The course walks through the first four; transformers and diffusion models, which fill today's
-# pictures, stand on their shoulders and wait at the end of the road.
+# Five families, in the order in which they came. The course walks through the first four. Transformers and diffusion models (which have nothing to do with the differential equations but
+# part of their name) fill today's pictures, stand on the others' shoulders, and wait at the end of the road.
 
 # %%
 families = {
-    "diffusion equations": {2000: "Bertalmio et al.", 2001: "Navier-Stokes", 2004: "fast marching"},
     "patches": {
         1999: "Efros-Leung",
         2001: "image quilting",
@@ -139,40 +151,28 @@ families = {
         2007: "scene completion",
         2009: "PatchMatch",
     },
+    "differential equations": {2000: "Bertalmio et al.", 2001: "Navier-Stokes", 2004: "fast marching"},
     "convolutional networks": {2012: "denoising autoencoders", 2015: "U-Net", 2018: "partial convolution"},
-    "adversarial networks": {2016: "Context Encoder", 2019: "gated convolution"},
-    "transformers, diffusion": {2022: "LaMa, MAT, RePaint"},
+    "adversarial networks": {2016: "Context Encoder", 2018: "contextual attention", 2019: "gated convolution"},
+    "transformers, diffusion": {2022: "MAT, RePaint"},
 }
-drawing, axes = viz.figure(9.0, 3.6)
-ax = axes[0, 0]
-for row, works in enumerate(families.values()):
-    ax.axhline(-row, color="0.85", zorder=0)
-    for n, (year, name) in enumerate(works.items()):
-        ax.plot(year, -row, viz.MARKERS[row], color=viz.CYCLE[row])
-        side, va = (7, "bottom") if n % 2 == 0 else (-7, "top")
-        offset = {"xytext": (0, side), "textcoords": "offset points"}
-        ax.annotate(name, (year, -row), **offset, ha="center", va=va, fontsize=8)
-ax.set(yticks=[-row for row in range(5)], yticklabels=list(families), xlabel="year of publication")
-ax.set(xlim=(1997, 2024.5), ylim=(-4.6, 0.6))
 viz.show(
-    drawing,
-    alt="A time line with five rows. Diffusion equations 2000 to 2004: Bertalmio, Navier-Stokes, fast "
-    "marching. Patches 1999 to 2009: Efros-Leung, image quilting, "
-    "Criminisi, scene completion, PatchMatch. Convolutional networks 2012 to 2018: denoising "
-    "autoencoders, U-Net, partial convolution. Adversarial networks 2016 to 2019: "
-    "Context Encoder, gated convolution. Transformers and diffusion "
-    "from 2022: LaMa, MAT, RePaint.",
-    caption="Where the methods of this course come from. LaMa is a convolutional network in the frequency "
-    "domain; it stands here for its time.",
+    viz.timeline(families),
+    alt="A time line with five rows. Patches 1999 to 2009: Efros-Leung, image quilting, Criminisi, scene "
+    "completion, PatchMatch. Differential equations 2000 to 2004: Bertalmio, Navier-Stokes, fast marching. "
+    "Convolutional networks 2012 to 2018: denoising autoencoders, U-Net, partial convolution. Adversarial "
+    "networks 2016 to 2019: Context Encoder, contextual attention, gated convolution. Transformers and "
+    "diffusion 2022: MAT, RePaint.",
+    caption="Where the methods of this course come from.",
 )
 
 # %% [markdown]
 # | family | knows | strong where | weak where | in this course |
 # |---|---|---|---|---|
-# | diffusion equations | that pictures are mostly smooth | thin holes, scratches | texture, large holes | [holes and baselines](unit:masks_and_baselines) |
+# | differential equations | that pictures are mostly smooth | thin holes, scratches | texture, large holes | [holes and baselines](unit:masks_and_baselines) |
 # | patches | that pictures repeat themselves | texture, backgrounds | anything that occurs once, such as a face | [holes and baselines](unit:masks_and_baselines) |
-# | autoencoders, partial and gated convolution | what pictures usually look like | structure, any shape of hole | fine texture: they blur | [autoencoder](unit:autoencoder), [partial convolution](unit:partial_convolution), [gated convolution](unit:gated_convolution) |
-# | adversarial networks | what a critic cannot tell from real | sharp detail | training them; details that are wrong but sharp | [Context Encoder](unit:context_encoder), [patch GAN](unit:patch_gan) |
+# | convolutional networks | what pictures usually look like | structure, any shape of hole | fine texture: they blur | [autoencoder](unit:autoencoder), [partial convolution](unit:partial_convolution) |
+# | adversarial networks | what a critic cannot tell from real | sharp detail | training them; details that are wrong but sharp | [Context Encoder](unit:context_encoder), [gated convolution](unit:gated_convolution), [patch GAN](unit:patch_gan) |
 # | transformers, diffusion models | how to draw *many* plausible fillings | large holes, several answers | time and memory | [the showdown](unit:showdown) places them, [beyond](unit:beyond) builds small ones |
 
 # %% [markdown]
@@ -222,7 +222,7 @@ predict("welcome/raw_or_composited")
 #
 # - Inpainting fills what is missing so that it looks plausible; the known pixels cannot say what is right.
 # - An inpainter is a function `(image, mask) -> image`, with 1 = known and 0 = hole in the mask.
-# - Methods that learned nothing fill thin holes nearly perfectly. Large holes are the reason to learn.
+# - Methods that learned nothing fill thin holes nearly perfectly. Large holes they cannot fill; whether learning can is the question of this course.
 # - Keep the original and the mask, and say that you filled.
 #
 # Next: the one operation from which all networks here are built, [convolution](unit:convolution).
@@ -236,4 +236,4 @@ predict("welcome/raw_or_composited")
 # - A. Criminisi, P. Perez, K. Toyama, *Region Filling and Object Removal by Exemplar-Based Image Inpainting*, IEEE Transactions on Image Processing 13, 2004.
 # - C. Barnes, E. Shechtman, A. Finkelstein, D. B. Goldman, *PatchMatch*, SIGGRAPH 2009.
 # - D. Pathak et al., *Context Encoders*, CVPR 2016; G. Liu et al., *Partial Convolutions*, ECCV 2018; J. Yu et al., *Free-Form Image Inpainting with Gated Convolution*, ICCV 2019.
-# - R. Suvorov et al., *LaMa*, WACV 2022; W. Li et al., *MAT*, CVPR 2022; A. Lugmayr et al., *RePaint*, CVPR 2022.
+# - W. Li et al., *MAT: Mask-Aware Transformer for Large Hole Image Inpainting*, CVPR 2022; A. Lugmayr et al., *RePaint*, CVPR 2022.
