@@ -75,7 +75,7 @@ viz.show(
 predict("welcome/original_of_five")
 
 # %% [markdown]
-# This is the first and deepest difficulty of inpainting. Behind the hole there could have been a spoon, a reflection, a fly. **A filling can be
+# This is the first and deepest difficulty of inpainting. Behind the hole there could have been a whisker, a scar, a fly. **A filling can be
 # plausible or implausible; it cannot be checked against the known pixels.** When we measure quality, we hide pixels whose values we know, and compare.
 # That measures how close a method comes to *this* original, and punishes a filling that is different and just as good. Keep it in mind
 # whenever the course prints a table, such as this one:
@@ -127,7 +127,7 @@ viz.show(
 for holes, table in {"lines": on_lines, "boxes": on_boxes}.items():
     ranking = sorted(table.rows, key=lambda row: -row.values["psnr"].mean)
     place = [row.inpainter for row in ranking].index("partial U-Net") + 1
-    print(f"{holes}: the partial U-Net is number {place} of {len(ranking)}; the best is {ranking[0].inpainter}")
+    print(f"{holes}: the partial U-Net is number {place} of {len(ranking)}, {ranking[0].inpainter} the best")
 
 # %% [markdown]
 # It was trained with *thin lines* as holes, and a box is a surprise to it. **A network is good at the holes that it was trained on.** That is a first reason to look at the
@@ -153,7 +153,7 @@ families = {
     },
     "differential equations": {2000: "Bertalmio et al.", 2001: "Navier-Stokes", 2004: "fast marching"},
     "convolutional networks": {2012: "denoising autoencoders", 2015: "U-Net", 2018: "partial convolution"},
-    "adversarial networks": {2016: "Context Encoder", 2018: "contextual attention", 2019: "gated convolution"},
+    "adversarial networks": {2016: "Context Encoder", 2019: "gated convolution"},
     "transformers, diffusion": {2022: "MAT, RePaint"},
 }
 viz.show(
@@ -161,7 +161,7 @@ viz.show(
     alt="A time line with five rows. Patches 1999 to 2009: Efros-Leung, image quilting, Criminisi, scene "
     "completion, PatchMatch. Differential equations 2000 to 2004: Bertalmio, Navier-Stokes, fast marching. "
     "Convolutional networks 2012 to 2018: denoising autoencoders, U-Net, partial convolution. Adversarial "
-    "networks 2016 to 2019: Context Encoder, contextual attention, gated convolution. Transformers and "
+    "networks 2016 to 2019: Context Encoder, gated convolution. Transformers and "
     "diffusion 2022: MAT, RePaint.",
     caption="Where the methods of this course come from.",
 )
