@@ -1,0 +1,59 @@
+"""The weights that ship with the course: there, whole, small enough, and as good as their cards say."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from inpaintlib import baselines, data, masks, metrics, models
+from inpaintlib.models.pretrained import FOLDER, load_pretrained, render_card
+from inpaintlib.train import report
+
+FILES = sorted(FOLDER.glob("*.safetensors"))
+SHIPPED = [path.stem for path in FILES if path.stem in models.names()]
+
+
+def test_all_weights_have_a_card_and_fit_into_40_megabytes():
+    assert "partial_unet" in SHIPPED
+    assert sum(path.stat().st_size for path in FILES) <= 40e6
+    assert {path.stem for path in FOLDER.glob("*.md")} == {path.stem for path in FILES}
+    for path in FILES:
+        options, state, card = load_pretrained(path)
+        assert path.with_suffix(".md").read_text("utf-8") == render_card(path.stem, options, card)
+        wide = [key for key, tensor in state.items() if tensor.is_floating_point() and tensor.dtype != torch.float16]
+        assert all(float(state[key].abs().max()) > 65504 for key in wide)  # beyond what 16 bits can hold
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_model_is_ready_to_use_and_better_than_the_mean(name):
+    model = models.create(name, pretrained=True)
+    assert not any(part.training for part in model.modules()) and model.card is not None
+    assert sum(p.numel() for p in model.parameters()) == model.card["parameters"]
+    assert all(p.dtype == torch.float32 and bool(p.isfinite().all()) for p in model.parameters())
+    target, holes = data.load_images("photos", "test", limit=100).float(), masks.benchmark("lines", 100)
+    if name != "context_encoder":  # its holes are in the middle
+        ours, mean = (
+            metrics.psnr(fill(target, holes), target, data_range=1, mask=holes, region="hole").mean()
+            for fill in (model.inpaint, baselines.mean_fill)
+        )
+        assert ours > mean + 5
+
+
+def test_the_table_unets_card_can_be_measured_again(full):
+    """On the images that the card names; the first 1,000 of its 5,000 give the same within what chance allows."""
+    model = models.create("partial_unet", pretrained=True)
+    assert model.card is not None
+    try:
+        images = data.load_images("cifar10", "test", limit=5000 if full else 1000)
+    except FileNotFoundError:
+        pytest.skip("CIFAR-10 is not here")
+    if images.source.split(",")[0] not in model.card["test images"]:
+        pytest.skip(f"the card is about another copy than {images.source}")
+    holes, words = report.benchmark_masks("lines", len(images), 32)
+    if full:
+        assert words == model.card["test masks"]
+    found = report.measure(model, images, holes)
+    for row, values in model.card["quality on the test images"].items():
+        assert found[row]["PSNR dB"] == pytest.approx(values["PSNR dB"], abs=0.05 if full else 0.7)
+        assert found[row]["MAE"] == pytest.approx(values["MAE"], rel=0.01 if full else 0.1)
+        assert found[row]["SSIM"] == pytest.approx(values["SSIM"], abs=0.002 if full else 0.02)
