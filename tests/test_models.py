@@ -180,6 +180,8 @@ def test_unknown_names_and_options_are_refused():
         for width in (0, -3, 2.5, "8", True):
             with pytest.raises(ValueError, match=r"width is .*expected a whole number|does not take"):
                 models.create(name, width=width)
+    with pytest.raises(TypeError, match=r"pretrained is 'runs/mine.safetensors'; .*load_pretrained\(path\)"):
+        models.create("partial_unet", pretrained="runs/mine.safetensors")
     for name in ("partial_unet_512", "context_encoder"):
         with pytest.raises(ValueError, match="power of 2"):
             models.create(name, size=48)

@@ -54,9 +54,17 @@ def create(name: str, pretrained: bool = False, **options: Any) -> Inpainter:
         options: what the class takes, such as ``depth=`` or ``width=``; see its docstring. Pretrained weights bring their own,
             and options that contradict them are refused.
 
+    Weights of one's own, such as ``train`` writes, are read with ``models.pretrained.load_pretrained(path)``.
+
     Raises:
+        TypeError: ``pretrained`` is neither True nor False.
         ValueError: unknown name or option, options that contradict the weights, or no weights for this model.
     """
+    if not isinstance(pretrained, bool):
+        raise TypeError(
+            f"pretrained is {pretrained!r}; expected True for the weights that ship with the course, or False. "
+            "Weights of your own are read with models.pretrained.load_pretrained(path)."
+        )
     if name not in _REGISTRY:
         raise ValueError(f"there is no model {name!r}; expected one of {', '.join(names())}.")
     module, cls = _REGISTRY[name]
