@@ -240,6 +240,12 @@ def test_bad_grids_are_named() -> None:
         viz.number_grid(torch.ones(2, 2), mask=torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"window is \(3, 0\)"):
         viz.convolution_picture(torch.ones(3, 3), torch.ones(1, 1), torch.ones(3, 3), window=(3, 0))
+    for output, options in ((torch.ones(3, 3), {}), (torch.ones(1, 1), {"padding": 1}), (torch.ones(3, 3), {"padding": 1, "stride": 2})):
+        with pytest.raises(ValueError, match=r"output is .* give \("):
+            viz.convolution_picture(torch.ones(3, 3), torch.ones(3, 3), output, **options)
+    for known in (None, torch.ones(2, 2)):
+        with pytest.raises(ValueError, match=r"values are \(2, 2\) high and wide, the kernel \(1, 2\)"):
+            viz.window_sum(torch.ones(2, 2), torch.ones(1, 2), known)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -155,12 +155,22 @@ def convolution_picture(
     Returns:
         a matplotlib Figure, for :func:`show`.
 
+    Raises:
+        ValueError: grids that do not fit each other, or a window outside the output.
+
     Source of the partial convolution: G. Liu et al., ECCV 2018, equations 1 and 2.
     """
     values, weights, result = _numbers(image, "image"), _numbers(kernel, "kernel"), _numbers(output, "output")
     row, column = window
     if not (0 <= row < result.shape[0] and 0 <= column < result.shape[1]):
         raise ValueError(f"window is {window}; expected a cell of the output, which is {result.shape[0]} by {result.shape[1]}.")
+    sides = zip(values.shape, weights.shape, strict=True)
+    shape = tuple((side + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for side, k in sides)
+    if result.shape != shape:
+        raise ValueError(
+            f"output is {result.shape} high and wide; an image of {values.shape} and a kernel of {weights.shape} with stride {stride}, "
+            f"padding {padding} and dilation {dilation} give {shape}."
+        )
     beside = np.pad(np.zeros(values.shape), padding, constant_values=1)  # the padding
     partial = mask is not None
     known = plane(mask) if mask is not None else np.ones_like(values)
@@ -192,6 +202,8 @@ def window_sum(values: Grid, kernel: Grid, known: Grid | None = None) -> str:
     """
     v, w = _numbers(values, "values"), _numbers(kernel, "kernel")
     m = np.ones_like(v) if known is None else plane(known)
+    if not v.shape == w.shape == m.shape:
+        raise ValueError(f"values are {v.shape} high and wide, the kernel {w.shape}, what is known {m.shape}; expected the same.")
     bracket = [[f"({t})" if (t := number_text(x)).startswith("−") else t for x in line] for line in w]
     terms = [[f"{number_text(v[i, j])}·{bracket[i][j]}" if m[i, j] else "▨" for j in range(v.shape[1])] for i in range(v.shape[0])]
     widest = max(len(term) for line in terms for term in line)
