@@ -295,6 +295,27 @@ def test_the_found_layer_is_diagnosed_at_every_stage_of_its_repair(bugs):
     assert found[run(get("partial_convolution/partial_layer"), layer, shrink=False).misconception] in bugs
 
 
+def test_the_example_shows_the_mistake_that_the_hint_names_and_no_other():
+    """A missing factor, in a function that also lets the bias into the holes, is not shown on a window of holes, where it says nothing."""
+
+    def without_factor(image, mask, kernel, bias=0.0):
+        return F.conv2d((image * mask)[None, None], kernel[None, None])[0, 0] + bias
+
+    result = run(get("partial_convolution/one_channel"), without_factor)
+    case = result.case.arguments
+    places = case["kernel"].shape
+    known = F.conv2d(case["mask"][None, None], torch.ones(1, 1, *places))[0, 0].numpy()
+    wrong = result.got[0] != result.expected[0]
+    assert result.misconception == "not_rescaled" and ((0 < known) & (known < places.numel()) & wrong).any()
+
+    def plain(size, kernel, stride=1, padding=0, dilation=1):
+        return size - kernel + 1
+
+    result = run(get("convolution/output_size"), plain)
+    more = {name: value for name, value in result.case.arguments.items() if value != {"stride": 1, "padding": 0, "dilation": 1}.get(name, value)}
+    assert result.misconception == "plain_formula" and len(more) == 1, str(result)
+
+
 # --- hidden cases ------------------------------------------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ __all__ = ["draw_cases", "run"]
 
 EXAMPLES = 30  # random cases of a check, besides its corner cases
 SECONDS = 2.0  # of this thread's computing, for trying them; a slow function is tried on fewer, and the message says on how many
-SHRINK_SECONDS = 1.0  # likewise, for making the failing input smaller
+SHRINK_SECONDS = 1.5  # likewise, for making the failing input smaller
 SHRINK_WALL = 2.5  # by the clock: on a machine that is busy with other things the picture is larger, but the check is in time
 CALL_SECONDS = 2.0  # for one call
 #: What is reported when a function fails in several ways: the first of these that occurs ends the check or is most urgent.
@@ -50,10 +50,15 @@ def run(task: Task, function: Callable[..., Any], seed: int = 0, examples: int =
         return CheckResult(task, "passed", cases=len(outcomes), note=_note(task, outcomes))
     misconception = diagnose(task, outcomes)
     status = _commonest(failures)
-    alike = [failure for failure in failures if _alike(task, failure, status, misconception)]
+    shows: Callable[[Outcome], bool] = functools.partial(_alike, task, status=status, misconception=misconception)
+    alike = [failure for failure in failures if shows(failure)]
+    if misconception is not None and (rivals := _rivals(task, misconception, alike)):
+        alone = [failure for failure in alike if _alone(task, failure, rivals)]
+        if alone:
+            alike, shows = alone, lambda outcome: _alike(task, outcome, status, misconception) and _alone(task, outcome, rivals)
     shown = min(alike or failures, key=lambda failure: failure.case.size)
     if shrink and status not in URGENCY[:3]:
-        shown = _smallest(task, function, shown, status, misconception, seed)
+        shown = _smallest(task, function, shown, shows, seed)
     return CheckResult(task, shown.status, len(outcomes), len(failures), misconception, shown)
 
 
@@ -80,9 +85,18 @@ def _alike(task: Task, outcome: Outcome, status: Status, misconception: Misconce
     return outcome.status == status
 
 
-def _smallest(
-    task: Task, function: Callable[..., Any], best: Outcome, status: Status, misconception: Misconception | None, seed: int
-) -> Outcome:
+def _rivals(task: Task, misconception: Misconception, alike: list[Outcome]) -> list[Misconception]:
+    """The other mistakes that would have given some of the same answers: an all-hole window shows a bias there, not a missing factor."""
+    others = [m for m in task.misconceptions if m is not misconception and m.id not in misconception.covers]
+    return [m for m in others if any(explains(task, m, outcome) == "yes" for outcome in alike)]
+
+
+def _alone(task: Task, outcome: Outcome, rivals: list[Misconception]) -> bool:
+    """Whether none of these explains the answer too."""
+    return all(explains(task, rival, outcome) != "yes" for rival in rivals)
+
+
+def _smallest(task: Task, function: Callable[..., Any], best: Outcome, shows: Callable[[Outcome], bool], seed: int) -> Outcome:
     """The smallest failing input that shows the same mistake, by Hypothesis's shrinking, as far as the time reaches; at worst ``best``."""
     end, clock_end = time.thread_time() + SHRINK_SECONDS, time.monotonic() + SHRINK_WALL
 
@@ -91,7 +105,7 @@ def _smallest(
         if time.thread_time() > end or time.monotonic() > clock_end:
             raise _OutOfTime
         outcome = try_case(task, function, case, CALL_SECONDS)
-        same = _alike(task, outcome, status, misconception)
+        same = shows(outcome)
         if same and case.size < best.case.size:
             best = outcome
         return same

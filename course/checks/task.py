@@ -82,12 +82,14 @@ class Misconception:
         explains: a question asked of (case, got, expected), for what no single wrong function says (a NaN in a certain place).
             ``got`` and ``expected`` are float64 arrays (a tuple of them if the task returns several), or ``got`` the exception that was
             raised (a TimeoutError for a call that did not come back).
+        covers: ids of mistakes that this one includes: an input that shows one of them is a fair example of this one.
     """
 
     id: str
     hint: str
     wrong: Sequence[Callable[..., Any]] = ()
     explains: Callable[[Case, Any, Any], bool] | None = None
+    covers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)  # a task equals itself only, so that its cases can be kept

@@ -30,6 +30,18 @@ OUTPUT_SIZE = Task(
         Misconception(
             "not_rounded_down", "What if the last step would lead over the edge: does half a step count?", wrong.SIZE_NOT_ROUNDED_DOWN
         ),
+        Misconception(
+            "rounded",
+            "`round` goes up as often as down. If the last step would lead over the edge by half a step, is it taken?",
+            wrong.SIZE_ROUNDED,
+        ),
+        Misconception(
+            "plain_formula",
+            "That is right for a kernel that moves by 1, without padding and dilation. Take these three one at a time: which does your "
+            "formula not use yet?",
+            wrong.SIZE_PLAIN,
+            covers=("stride_ignored", "padding_once", "dilation_width", "first_place_forgotten", "not_rounded_down", "rounded"),
+        ),
         Misconception("padding_once", "On how many sides of the image does padding lie?", wrong.SIZE_PADDING_ONCE),
         Misconception(
             "dilation_width",
@@ -73,6 +85,11 @@ CORRELATE = Task(
         Misconception("stride_ignored", "By how many pixels does your window move for `stride=2`?", wrong.STRIDE_IGNORED),
         Misconception("dilation_ignored", "With `dilation=2`, which pixels of the image lie under a kernel of 3?", wrong.DILATION_IGNORED),
         Misconception("last_place_missing", "Does your window reach the last row and the last column? Compare with `output_size`.", wrong.LAST_MISSING),
+        Misconception(
+            "mean_not_sum",
+            "Every output number is a sum of products. Yours is their mean: too small by the number of products in a window.",
+            wrong.MEAN_NOT_SUM,
+        ),
         Misconception("channels_averaged", "Over the input channels a layer sums; yours takes the mean.", wrong.CHANNELS_AVERAGED),
         Misconception("channels_not_summed", "One output channel is one sum over all input channels. Where are yours added up?", wrong.NOT_SUMMED),
     ],
@@ -109,6 +126,11 @@ CONVOLVE = Task(
             "too_little_padding",
             "The corner of the kernel should just touch the corner of the image. How many zeros on each side does a kernel of 3 need for that?",
             wrong.TOO_LITTLE_PADDING,
+        ),
+        Misconception(
+            "padding_swapped",
+            "`F.pad` takes the last dimension first: (left, right, top, bottom). Which side of the kernel belongs to which pair?",
+            wrong.PADDING_SWAPPED,
         ),
     ],
     hints=(
@@ -147,6 +169,17 @@ SEEN = Task(
         ),
         Misconception("stride_ignored", "With stride 2, on which pixel does the window of output 5 start?", wrong.SEEN_WITHOUT_STRIDE),
         Misconception("dilation_ignored", "How far apart are the first and the last pixel under a kernel of 3 with dilation 4?", wrong.SEEN_WITHOUT_DILATION),
+        Misconception(
+            "centred",
+            "You lay the field with its middle on the index. Where it lies is decided by stride and padding: on which pixel does the window of "
+            "output 0 start, and on which that of output 1?",
+            wrong.SEEN_CENTRED,
+        ),
+        Misconception(
+            "clamped",
+            "You stop at pixel 0. Here the pixels of the padding have numbers too, negative ones: the task asks for those.",
+            wrong.SEEN_CLAMPED,
+        ),
         Misconception("one_too_far", "Is your last pixel still seen, or is it the first one that is not?", wrong.SEEN_ONE_TOO_FAR),
     ],
     hints=(
@@ -173,6 +206,12 @@ MEAN_FILTER = Task(
             "dark_border",
             "Look at the white image: its corner comes out grey. How many of the pixels under the window are there at all?",
             wrong.DARK_BORDER,
+        ),
+        Misconception(
+            "negative_start",
+            "For the first row, where does your window start? `image[-1:2]` counts from the end, so it is empty or another window. Begin at "
+            "`max(0, i - r)`.",
+            wrong.NEGATIVE_START,
         ),
         Misconception("sum_not_mean", "A mean of pixels is never brighter than the brightest of them. Is yours?", wrong.SUM_NOT_MEAN),
         Misconception("border_repeated", "You repeat the border pixels outwards, so they count more than once. Count only pixels that are there.", wrong.BORDER_REPEATED),

@@ -24,7 +24,8 @@ def _slide(size, kernel, stride=1, padding=0, dilation=1, *, mistake=""):
     length = size + (padding if mistake == "padding_once" else 2 * padding)
     reach = dilation * kernel - 1 if mistake == "dilation_width" else dilation * (kernel - 1)
     start, places = 0, 0
-    while start + reach < length or (mistake == "not_rounded_down" and start + reach < length + stride - 1):
+    more = {"not_rounded_down": stride - 1, "rounded": stride // 2}.get(mistake, 0)
+    while start + reach < length + more:
         places += 1
         start += 1 if mistake == "stride_ignored" else stride
     return places - (mistake == "first_place_forgotten")
@@ -38,6 +39,14 @@ OUTPUT_SIZE = {
     "not_rounded_down": Pair(
         lambda size, kernel, stride=1, padding=0, dilation=1: (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1,
         partial(_slide, mistake="not_rounded_down"),
+    ),
+    "rounded": Pair(
+        lambda size, kernel, stride=1, padding=0, dilation=1: round((size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1),
+        partial(_slide, mistake="rounded"),
+    ),
+    "plain_formula": Pair(
+        lambda size, kernel, stride=1, padding=0, dilation=1: size - kernel + 1,
+        lambda size, kernel, stride=1, padding=0, dilation=1: len([start for start in range(size) if start + kernel <= size]),
     ),
     "padding_once": Pair(
         lambda size, kernel, stride=1, padding=0, dilation=1: (size + padding - dilation * (kernel - 1) - 1) // stride + 1,
@@ -70,6 +79,8 @@ def _unfolded(image, kernel, stride=1, padding=0, dilation=1, *, mistake=""):
     windows = F.unfold(image[None], (high, wide), dilation, padding, stride)[0].reshape(cin, high * wide, -1)
     per_channel = torch.einsum("ock,ckn->ocn", kernel.reshape(cout, cin, -1), windows)
     summed = per_channel.mean(1) if mistake == "channels_averaged" else per_channel.sum(1)
+    if mistake == "mean_not_sum":
+        summed = summed / (cin * high * wide)
     if mistake == "channels_not_summed":
         summed = per_channel[:, 0]
     output = summed.reshape(cout, *shape)
@@ -103,7 +114,9 @@ def _loops(image, kernel, stride=1, padding=0, dilation=1, *, mistake=""):
                         for b in range(wide):
                             weight = kernel[o][c][-1 - a][-1 - b] if mistake == "kernel_flipped" else kernel[o][c][a][b]
                             window += weight * pixel(c, i * step - shift + a * gap, j * step - shift + b * gap)
-                    if mistake == "channels_not_summed":
+                    if mistake == "mean_not_sum":
+                        output[o, i, j] += window / (high * wide)  # the mean of each channel's products, added up
+                    elif mistake == "channels_not_summed":
                         output[o, i, j] = window  # overwritten by the next channel
                     else:
                         output[o, i, j] += window / channels if mistake == "channels_averaged" else window
@@ -115,7 +128,7 @@ def _pairs(names: list[str], looked_at: Callable[..., Any], fresh: Callable[...,
 
 
 _CORRELATE = ["kernel_flipped", "padding_forgotten", "padding_one_side", "stride_on_kernel", "stride_ignored"]
-_CORRELATE += ["dilation_ignored", "last_place_missing", "channels_averaged", "channels_not_summed"]
+_CORRELATE += ["dilation_ignored", "last_place_missing", "channels_averaged", "channels_not_summed", "mean_not_sum"]
 
 # --- convolve ---------------------------------------------------------------------------------------------------------------------------
 
@@ -131,6 +144,8 @@ def found(image, kernel):
 def _full(image, kernel, *, mistake=""):
     turned = {"not_turned": kernel, "one_axis": kernel.flip(1), "quarter_turn": torch.rot90(kernel)}.get(mistake, kernel.flip(0, 1))
     high, wide = (k // 2 if mistake == "too_little_padding" else k - 1 for k in turned.shape)
+    if mistake == "padding_swapped":
+        wide, high = high, wide
     return F.conv2d(F.pad(image, (wide, wide, high, high))[None, None], turned[None, None])[0, 0]
 
 
@@ -143,12 +158,22 @@ def _painted(image, kernel, *, mistake=""):
         kernel = kernel[::-1]
     elif mistake == "quarter_turn":
         kernel = np.rot90(kernel, 3)
+    elif mistake == "padding_swapped":
+        return _slid(np.pad(image, [(kernel.shape[1] - 1,) * 2, (kernel.shape[0] - 1,) * 2]), kernel[::-1, ::-1])
     output = np.zeros((image.shape[0] + kernel.shape[0] - 1, image.shape[1] + kernel.shape[1] - 1))
     for (i, j), value in np.ndenumerate(image):
         for (a, b), weight in np.ndenumerate(kernel):
             output[i + a, j + b] += value * weight
     if mistake == "too_little_padding":  # only the places where the whole kernel lies on the image
         return output[kernel.shape[0] - 1 : image.shape[0], kernel.shape[1] - 1 : image.shape[1]]
+    return output
+
+
+def _slid(image, kernel):
+    """Correlation of what is there, window by window; an image smaller than the kernel raises."""
+    output = np.zeros((image.shape[0] - kernel.shape[0] + 1, image.shape[1] - kernel.shape[1] + 1))
+    for i, j in np.ndindex(output.shape):
+        output[i, j] = (image[i : i + kernel.shape[0], j : j + kernel.shape[1]] * kernel).sum()
     return output
 
 
@@ -162,6 +187,10 @@ def _back(layers, index, *, mistake=""):
         dilation = 1 if mistake == "dilation_ignored" else dilation
         padding = 0 if mistake == "padding" else padding
         first, last = first * stride - padding, last * stride - padding + dilation * (kernel - 1)
+        first = max(0, first) if mistake == "clamped" else first  # in every layer
+    if mistake == "centred":
+        reach = (last - first) // 2
+        return index - reach, index + reach
     return first, last + (mistake == "one_too_far")
 
 
@@ -173,7 +202,9 @@ def _field_and_offset(layers, index, *, mistake=""):
         field += (kernel - 1) * gap * jump
         start += padding * jump if mistake == "padding" else -padding * jump
         jump *= 1 if mistake == "stride_ignored" else stride
-    first = start + index * jump
+    first = index * jump - field // 2 if mistake == "centred" else start + index * jump
+    if mistake == "clamped":
+        return [max(0, first), first + field - 1]
     return [first, first + field - (mistake != "one_too_far")]
 
 
@@ -214,6 +245,27 @@ def _by_hand(image, size, times=1, *, mistake=""):
     return torch.tensor(old)
 
 
+def _slices(image, size, times=1):
+    """Python's slices, whose negative start counts from the end."""
+    r = size // 2
+    for _ in range(times):
+        rows = [[image[i - r : i + r + 1, j - r : j + r + 1].mean() for j in range(image.shape[1])] for i in range(image.shape[0])]
+        image = torch.tensor(rows)
+    return image
+
+
+def _slices_of_lists(image, size, times=1):
+    old, r = image.double().tolist(), size // 2
+    for _ in range(times):
+        new = [[0.0] * len(row) for row in old]
+        for i, row in enumerate(old):
+            for j in range(len(row)):
+                window = [value for line in old[i - r : i + r + 1] for value in line[j - r : j + r + 1]]
+                new[i][j] = sum(window) / len(window) if window else float("nan")
+        old = new
+    return np.array(old)
+
+
 def _in_place(image, size, times=1):
     image, r = image.clone(), size // 2
     for _ in range(times):
@@ -226,11 +278,16 @@ def _in_place(image, size, times=1):
 MUTANTS = {
     "convolution/output_size": OUTPUT_SIZE,
     "convolution/correlate": _pairs(_CORRELATE, _unfolded, _loops),
-    "convolution/convolve": _pairs(["not_turned", "one_axis", "too_little_padding"], _full, _painted)
+    "convolution/convolve": _pairs(["not_turned", "one_axis", "too_little_padding", "padding_swapped"], _full, _painted)
     | {"quarter_turn": Pair(found, partial(_painted, mistake="quarter_turn"))},
-    "convolution/seen": _pairs(["wrong_order", "padding", "stride_ignored", "dilation_ignored", "one_too_far"], _back, _field_and_offset),
+    "convolution/seen": _pairs(
+        ["wrong_order", "padding", "stride_ignored", "dilation_ignored", "one_too_far", "centred", "clamped"], _back, _field_and_offset
+    ),
     "convolution/mean_filter": _pairs(["dark_border", "sum_not_mean", "border_repeated", "shrinks", "only_once"], _divided, _by_hand)
-    | {"reads_its_own_output": Pair(_in_place, partial(_by_hand, mistake="reads_its_own_output"))},
+    | {
+        "reads_its_own_output": Pair(_in_place, partial(_by_hand, mistake="reads_its_own_output")),
+        "negative_start": Pair(_slices, _slices_of_lists),
+    },
 }
 
 

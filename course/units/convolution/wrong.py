@@ -6,6 +6,9 @@ arithmetic through PyTorch; how a student writes it is the business of ``mutants
 
 from __future__ import annotations
 
+from functools import partial
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -23,7 +26,17 @@ SIZE_WITHOUT_FIRST_PLACE = [lambda size, kernel, stride=1, padding=0, dilation=1
 SIZE_NOT_ROUNDED_DOWN = [
     lambda size, kernel, stride=1, padding=0, dilation=1: _room(size, kernel, padding, dilation) / stride + 1,
     lambda size, kernel, stride=1, padding=0, dilation=1: -(-_room(size, kernel, padding, dilation) // stride) + 1,
+]
+SIZE_ROUNDED = [
     lambda size, kernel, stride=1, padding=0, dilation=1: round(_room(size, kernel, padding, dilation) / stride) + 1,
+    lambda size, kernel, stride=1, padding=0, dilation=1: round(_room(size, kernel, padding, dilation) / stride + 1),  # halves go to even
+    lambda size, kernel, stride=1, padding=0, dilation=1: int(_room(size, kernel, padding, dilation) / stride + 0.5) + 1,
+]
+SIZE_PLAIN = [
+    lambda size, kernel, stride=1, padding=0, dilation=1: size - kernel + 1,
+    lambda size, kernel, stride=1, padding=0, dilation=1: max(0, size - kernel + 1),
+    lambda size, kernel, stride=1, padding=0, dilation=1: size + 2 * padding - kernel + 1,
+    lambda size, kernel, stride=1, padding=0, dilation=1: (size - kernel) // stride + 1,
 ]
 SIZE_PADDING_ONCE = [
     lambda size, kernel, stride=1, padding=0, dilation=1: (_room(size, kernel, 0, dilation) + padding) // stride + 1,
@@ -117,6 +130,12 @@ def _each_channel(image: Tensor, kernel: Tensor, **options: int) -> Tensor:
     return torch.stack(slices, 1)
 
 
+def _mean(image: Tensor, kernel: Tensor, *, over_channels: bool, **options: int) -> Tensor:
+    """The mean of the products in place of their sum: over a whole window, or over each channel of it."""
+    return torch_correlate(image, kernel, **options) / (kernel[0] if over_channels else kernel[0, 0]).numel()
+
+
+MEAN_NOT_SUM = [partial(_mean, over_channels=True), partial(_mean, over_channels=False)]
 CHANNELS_AVERAGED = [lambda image, kernel, **options: _each_channel(image, kernel, **options).mean(1)]
 NOT_SUMMED = [
     lambda image, kernel, **options: _each_channel(image, kernel, **options),
@@ -159,6 +178,13 @@ TOO_LITTLE_PADDING = [
     lambda image, kernel: _padded_by(image, kernel.flip(0, 1), 0, 0),
 ]
 
+def _swapped(image: Tensor, kernel: Tensor) -> Tensor:
+    """The zeros of the rows beside the columns, and those of the columns above the rows."""
+    return _padded_by(image, kernel.flip(0, 1), kernel.shape[1] - 1, kernel.shape[0] - 1)
+
+
+PADDING_SWAPPED = [_swapped]
+
 # --- seen -------------------------------------------------------------------------------------------------------------------------------
 
 Layers = list[tuple[int, int, int, int]]
@@ -181,6 +207,32 @@ SEEN_ONE_TOO_FAR = [
     lambda layers, index: _walk(layers, index, end=0),
     lambda layers, index: (_walk(layers, index)[0], _walk(layers, index)[1] + 1),
 ]
+
+
+def _centred(layers: Layers, index: int, *, strides: bool, before: int, after: int) -> tuple[int, int]:
+    """A field of the right width, laid with its middle on the index, or on the index times all strides."""
+    width, jump = 1, 1
+    for k, s, _, d in layers:
+        width, jump = width + (k - 1) * d * jump, jump * s
+    middle = index * jump if strides else index
+    return middle - (width - before) // 2, middle + (width - after) // 2
+
+
+_ROUNDINGS = ((0, 0), (1, 1), (0, 1), (1, 0))  # of half a field, for one of even width
+SEEN_CENTRED = [partial(_centred, strides=s, before=b, after=a) for s in (True, False) for b, a in _ROUNDINGS]
+
+
+def _clamped(layers: Layers, index: int, *, each: bool, both: bool) -> tuple[int, int]:
+    """Pixels of the padding are not believed in: at the end, or layer by layer."""
+    first = last = index
+    for place, (k, s, p, d) in enumerate(reversed(layers), 1):
+        first, last = first * s - p, last * s - p + d * (k - 1)
+        if each or place == len(layers):
+            first, last = max(0, first), max(0, last) if both else last
+    return first, last
+
+
+SEEN_CLAMPED = [partial(_clamped, each=each, both=both) for each in (False, True) for both in (False, True)]
 
 # --- mean_filter ------------------------------------------------------------------------------------------------------------------------
 
@@ -208,6 +260,15 @@ def _in_place(image: Tensor, size: int) -> Tensor:
     return image
 
 
+def _from_the_end(image: Tensor, size: int) -> Tensor:
+    """A window that starts at row -1 starts at the last row: it is empty there, or another one."""
+    r, means = size // 2, torch.zeros_like(image, dtype=torch.float64)
+    for i, j in np.ndindex(*image.shape):
+        means[i, j] = image[i - r : i + r + 1, j - r : j + r + 1].double().mean()
+    return means
+
+
+NEGATIVE_START = [lambda image, size, times=1: _repeat(image, times, lambda x: _from_the_end(x, size))]
 DARK_BORDER = [lambda image, size, times=1: _repeat(image, times, lambda x: _pool(x, size, padding=size // 2))]
 SUM_NOT_MEAN = [
     lambda image, size, times=1: _repeat(image, times, lambda x: _pool(x, size, padding=size // 2, divisor_override=1)),

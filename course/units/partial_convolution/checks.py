@@ -61,6 +61,12 @@ ONE_CHANNEL = Task(
         Misconception("places_forgotten", "You divide by the known places. Without a hole the layer must be an ordinary convolution. Is yours?", wrong.WITHOUT_PLACES),
         Misconception("holes_read", "The value under a hole has changed your result. Nobody knows that value: what must it be multiplied by?", wrong.HOLES_READ),
         Misconception(
+            "holes_filled_with_mean",
+            "You fill the holes with a mean and convolve what you have made up. The layer invents nothing: holes are left out of the sum, and "
+            "the sum over the others is scaled up.",
+            wrong.HOLES_FILLED,
+        ),
+        Misconception(
             "division_by_zero",
             "Where the whole window is hole you divide by 0. What should stand there? Note that `0 * inf` is NaN.",
             explains=wrong.layer_divides_by_zero,

@@ -57,6 +57,9 @@ def _box(x, kernel):
 
 def _vectors(image, mask, kernel, bias=0.0, *, mistake=""):
     """Whole images at once."""
+    if mistake == "holes_filled_with_mean":
+        image = torch.where(mask > 0, image, image[mask > 0].mean() if mask.any() else torch.tensor(0.0))
+        return (_box(image, kernel) + bias) * (_box(mask, torch.ones_like(kernel)) > 0)
     total = _box(image if mistake == "holes_read" else image * mask, kernel)
     known, places = _box(mask, torch.ones_like(kernel)), kernel.numel()
     if mistake == "division_by_zero":
@@ -80,6 +83,10 @@ def _windows(image, mask, kernel, bias=0.0, *, mistake=""):
         if not known and mistake != "division_by_zero":
             output[i, j] = bias if mistake == "bias_in_holes" else 0.0
             continue
+        if mistake == "holes_filled_with_mean":
+            mean = sum(pixel for pixel, _ in known) / len(known)
+            output[i, j] = sum((image[r, c].item() if mask[r, c] == 1 else mean) * w for r, c, w in places) + bias
+            continue
         ratio = np.float64(len(places)) / np.float64(len(known))
         if mistake == "not_rescaled":
             ratio = 1.0
@@ -92,6 +99,9 @@ def _windows(image, mask, kernel, bias=0.0, *, mistake=""):
         output[i, j] = (total + inside) * ratio + outside
     return output
 
+
+_ONE_CHANNEL = ["not_rescaled", "inverted", "places_forgotten", "holes_read", "holes_filled_with_mean", "division_by_zero"]
+_ONE_CHANNEL += ["bias_in_holes", "bias_rescaled", "bias_forgotten"]
 
 # --- update_mask ------------------------------------------------------------------------------------------------------------------------
 
@@ -225,7 +235,7 @@ MUTANTS = {
         ["inverted", "places_forgotten", "counts_holes", "division_by_zero", "one_in_holes", "assumes_square"], _quotient, _counted
     ),
     "partial_convolution/one_channel": _pairs(
-        ["not_rescaled", "inverted", "places_forgotten", "holes_read", "division_by_zero", "bias_in_holes", "bias_rescaled", "bias_forgotten"],
+        _ONE_CHANNEL,
         _vectors,
         _windows,
     ),

@@ -82,6 +82,22 @@ HOLES_READ = [
     _one_channel(lambda y, known, places, b: _where(known, y + b), masked=False),
     _one_channel(lambda y, known, places, b: y + b, masked=False),
 ]
+
+
+def _filled(image: Tensor, mask: Tensor, kernel: Tensor, bias: float = 0.0, *, window: bool, everywhere: bool) -> Tensor:
+    """Holes take the mean of the known pixels, of the window or of the image, and then count as if they were known."""
+    image, mask, kernel = image.double(), mask.double(), kernel.double()
+    plain, known, _ = (t[0, 0] if isinstance(t, Tensor) else t for t in _parts(image[None, None], mask[None, None], kernel[None, None], 1, 0))
+    ones = torch.ones_like(kernel)[None, None]
+    if window:
+        mean = F.conv2d((image * mask)[None, None], ones)[0, 0] / known.clamp(min=1)
+    else:
+        mean = (image * mask).sum() / mask.sum().clamp(min=1)
+    y = plain + mean * F.conv2d((1 - mask)[None, None], kernel[None, None])[0, 0] + bias
+    return y if everywhere else _where(known, y)
+
+
+HOLES_FILLED = [partial(_filled, window=w, everywhere=e) for w in (False, True) for e in (False, True)]
 BIAS_IN_HOLES = [_one_channel(lambda y, known, places, b: _where(known, y * places / known) + b)]
 BIAS_RESCALED = [_one_channel(lambda y, known, places, b: _where(known, (y + b) * places / known))]
 BIAS_FORGOTTEN = [_one_channel(lambda y, known, places, b: _where(known, y * places / known))]
