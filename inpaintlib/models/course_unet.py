@@ -15,6 +15,7 @@ Lumigraph, SIGGRAPH 1996 (the pyramid: "pull-push").
 from __future__ import annotations
 
 from itertools import pairwise
+from math import gcd
 from typing import Any
 
 import torch
@@ -172,11 +173,11 @@ class _Residual(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Every place asks every other (four heads): x + the mean of the values, weighted by how well key and query agree."""
+    """Every place asks every other, with several heads: x + the mean of the values, weighted by how well key and query agree."""
 
     def __init__(self, channels: int, heads: int = 4) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads = gcd(heads, channels)  # each gets an equal share of the channels
         self.norm = nn.LayerNorm(channels)
         self.ask, self.answer = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
 
