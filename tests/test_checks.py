@@ -29,6 +29,7 @@ from course.checks import Case, CheckFailed, Misconception, Output, Task, Tolera
 from course.checks.cases import pixels
 from course.checks.keyed import KeyedRandom
 from course.checks.predict import as_number
+from course.checks.questions import question as find_question
 from course.checks.run import draw_cases
 
 
@@ -559,6 +560,26 @@ def test_look_draws_the_example_and_marks_what_is_wrong():
     assert "0*" in wrong.text and "expected 16.5" in wrong.text
 
 
+def test_the_shape_stands_over_every_grid():
+    note = look("convolution/correlate")
+    for words in ("image[0] of (2, 4, 4)", "kernel[0, 1] of (1, 2, 2, 2)", "expected (1, 2, 2)"):
+        assert words in note.text and words in note.markup  # in the alternative of the picture
+    result = run(SCALED, lambda image, shift=0: image[None])
+    assert "image (1, 1)" in str(result) and "got (1, 1, 1)" in str(result) and "<caption" in result._repr_html_()
+    number = run(get("convolution/output_size"), wrong_size)
+    assert "expected    got" in str(number)  # a number has no shape
+
+
+LEFT_OUT = {"stride": 1, "padding": 0, "dilation": 1}
+
+
+@pytest.mark.parametrize("option", LEFT_OUT)
+def test_the_example_of_correlate_shows_every_option_that_is_left_out(option):
+    oracle = get("convolution/correlate").oracle
+    note = look("convolution/correlate", lambda image, kernel, **options: oracle(image, kernel, **{**options, option: LEFT_OUT[option]}))
+    assert "gives these values" not in note.text and "expected" in note.text
+
+
 # --- predict -----------------------------------------------------------------------------------------------------------------------------
 
 
@@ -571,6 +592,21 @@ def test_a_prediction_has_a_still_twin_with_a_closed_answer():
     assert "1 is <code>less</code>." in markup[markup.index("<details>") :] and "less" not in bundle["text/plain"]
     guess.live().guess = "1"
     assert guess.guess == "1" and json.loads(json.dumps(guess.state()))["remarks"] == {"1": "Count again."}
+
+
+def test_a_question_after_the_lesson_is_no_prediction(tmp_path):
+    asked = predict("Is 1 < 2?", choices=["yes", "no"], answer="yes", explain="It is.", label="Check yourself.")
+    assert "<strong>Check yourself.</strong> Is" in asked._repr_html_() and "Predict." not in asked._repr_html_()
+    assert asked.live().label == "Check yourself." and predict("?", answer=1, explain="x").live().label == "Predict."
+    (tmp_path / "unit").mkdir()
+    entry = '[one]\nkind = "{}"\nquestion = "?"\nanswer = 3\nexplain = "."\n[one.remarks]\n2 = """\ntoo\nfew"""\n'
+    (tmp_path / "unit" / "questions.toml").write_text(entry.format("check"))
+    stored = find_question("unit/one", tmp_path)
+    assert stored["label"] == "Check yourself." and stored["remarks"] == {"2": "too few"} and "kind" not in stored
+    assert predict(**stored).state()["remarks"] == {"2.0": "too few"}
+    (tmp_path / "unit" / "questions.toml").write_text(entry.format("chekc"))
+    with pytest.raises(ValueError, match="'chekc'; expected one of predict, check"):
+        find_question("unit/one", tmp_path)
 
 
 def test_predictions_that_make_no_sense_are_refused():

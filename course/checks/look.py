@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +55,9 @@ def _figure(drawn: list[picture.Panel], call: str) -> str:
         return f"<p>{call}</p>{picture.as_html(drawn)}"
     from inpaintlib import viz
 
-    named = {panel.title.replace(", ", ",\n"): panel for panel in drawn}  # "new_mask, expected" is too long for one line above a grid
+    # "new_mask, expected (1, 1, 3, 3)" is too long for one line above a grid
+    titles = [re.sub(r", (expected|got)$", r",\n\1", panel.title) for panel in drawn]
+    named = {f"{title}\n{panel.size}".strip(): panel for title, panel in zip(titles, drawn, strict=True)}
     figure = viz.number_row(
         {title: panel.values for title, panel in named.items()},
         masks={title: 1.0 - panel.holes for title, panel in named.items() if panel.holes is not None},
@@ -66,7 +69,7 @@ def _figure(drawn: list[picture.Panel], call: str) -> str:
 
 def _alternative(drawn: list[picture.Panel]) -> str:
     """The numbers in words, row by row: they are few."""
-    return " ".join(f"{panel.title}: {_rows(panel)}." for panel in drawn)
+    return " ".join(f"{panel.caption}: {_rows(panel)}." for panel in drawn)
 
 
 def _rows(panel: picture.Panel) -> str:

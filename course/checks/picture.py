@@ -33,6 +33,17 @@ class Panel:
     wrong: np.ndarray | None = None
     row: int = 0  # panels of the same row stand side by side
     crossed: bool = False  # wrong places are marked with a cross, not only framed
+    shape: tuple[int, ...] = ()  # of the whole tensor, of which this may be one plane
+
+    @property
+    def size(self) -> str:
+        """The shape in words, for the line below the title: "(2, 5, 5)"; nothing for one number."""
+        return ("of " if self.title.endswith("]") else "") + str(self.shape) if self.shape else ""
+
+    @property
+    def caption(self) -> str:
+        """Title and shape in one line."""
+        return f"{self.title} {self.size}".strip()
 
 
 def panels(task: Task, outcome: Outcome) -> list[Panel]:
@@ -90,7 +101,7 @@ def _planes(
     marked = [i for i, plane in enumerate(bad) if plane is not None and plane.any()]
     for i in (marked or range(count))[:PLANES]:
         place = f"[{', '.join(map(str, places[i]))}]" if places[i] else ""
-        yield Panel(f"{title}{place}", planes[i], hidden[i], bad[i], row, crossed)
+        yield Panel(f"{title}{place}", planes[i], hidden[i], bad[i], row, crossed, array.shape)
 
 
 def _as_planes(array: np.ndarray) -> list[np.ndarray]:
@@ -125,9 +136,9 @@ def as_text(drawn: list[Panel]) -> str:
 def _block(panel: Panel) -> list[str]:
     height, width = panel.values.shape
     if max(height, width) > LARGEST_GRID:
-        return [panel.title, f"{height} x {width}, {number(panel.values.min())} to {number(panel.values.max())}"]
+        return [panel.caption, f"{height} x {width}, {number(panel.values.min())} to {number(panel.values.max())}"]
     if panel.values.size == 0:
-        return [panel.title, "(empty)"]
+        return [panel.caption, "(empty)"]
     star = [["*" if panel.crossed and _is_wrong(panel, r, c) else "" for c in range(width)] for r in range(height)]
     cells = [[cell_text(panel, r, c) + star[r][c] for c in range(width)] for r in range(height)]
     widths = [max(len(row[c].rstrip("*)")) for row in cells) for c in range(width)]
@@ -137,7 +148,7 @@ def _block(panel: Panel) -> list[str]:
         core = text.rstrip("*)")
         return core.rjust(widths[c]) + text[len(core) :].ljust(tails[c])
 
-    return [panel.title, *("  " + "  ".join(align(row[c], c) for c in range(width)).rstrip() for row in cells)]
+    return [panel.caption, *("  " + "  ".join(align(row[c], c) for c in range(width)).rstrip() for row in cells)]
 
 
 def _side_by_side(blocks: list[list[str]]) -> str:
@@ -162,7 +173,7 @@ def as_html(drawn: list[Panel]) -> str:
 
 def _table(panel: Panel) -> str:
     style = "caption-side:top;text-align:left;white-space:nowrap;color:#1a1a2e;padding:.1em 0"
-    caption = f'<caption style="{style}">{html.escape(panel.title)}</caption>'
+    caption = f'<caption style="{style}">{html.escape(panel.caption)}</caption>'
     if panel.values.size == 0:
         return f"<table>{caption}<tr><td>empty</td></tr></table>"
     body = ""
@@ -189,11 +200,11 @@ def _image(panel: Panel, row: list[Panel]) -> str:
 
     finite = np.concatenate([p.values[np.isfinite(p.values)].ravel() for p in row])
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    alt = f"{panel.title}: {panel.values.shape[0]} by {panel.values.shape[1]} values from {number(low)} (black) to {number(high)} (white)"
+    alt = f"{panel.caption}: {panel.values.shape[0]} by {panel.values.shape[1]} values from {number(low)} (black) to {number(high)} (white)"
     if panel.wrong is not None and panel.wrong.any():
         alt += f", {int(panel.wrong.sum())} of them wrong"
     source = png(panel.values, low, high, panel.holes, panel.wrong)
-    caption = f"<figcaption>{html.escape(panel.title)}</figcaption>"
+    caption = f"<figcaption>{html.escape(panel.caption)}</figcaption>"
     picture = f'<img alt="{html.escape(alt)}" src="{source}" style="width:16em;image-rendering:pixelated">'
     return f'<figure style="margin:0">{caption}{picture}</figure>'
 

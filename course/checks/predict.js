@@ -51,7 +51,7 @@ function render({ model, el }) {
   const numeric = model.get("choices").length === 0;
   const form = element("form", { class: "course-predict", novalidate: "" });
   const fieldset = element("fieldset");
-  fieldset.append(element("legend", {}, `<strong>Predict.</strong> ${model.get("question")}`));
+  fieldset.append(element("legend", {}, `<strong>${model.get("label")}</strong> ${model.get("question")}`));
   const read = (numeric ? numberInput : choiceInputs)(model, fieldset, group);
   const button = element("button", { type: "submit", "aria-disabled": "true" }, "Commit to this guess");
   const verdict = element("div", { role: "status", "aria-live": "polite", class: "verdict", tabindex: "-1" });
@@ -64,7 +64,7 @@ function render({ model, el }) {
   function open() {
     const guess = model.get("guess");
     const { right, remark } = judge(model, guess);
-    const mine = numeric ? escaped(guess) : model.get("choices")[Number(guess)];
+    const mine = numeric ? escaped(guess) : `“${model.get("choices")[Number(guess)]}”`;
     const here = form.contains(document.activeElement);
     fieldset.disabled = true;
     button.remove();

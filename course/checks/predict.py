@@ -31,6 +31,7 @@ def predict(
     tolerance: float = 0.0,
     unit: str = "",
     remarks: Mapping[Any, str] | None = None,
+    label: str = "Predict.",
 ) -> Prediction:
     """Ask for a guess; the explanation opens after it.
 
@@ -42,7 +43,9 @@ def predict(
         explain: why, shown whatever was guessed.
         tolerance: how far a number may be off and still count as right.
         unit: of the number, shown behind the field.
-        remarks: what to say to a particular wrong guess, by index or number: ``{2: "That is the sum without the factor."}``.
+        remarks: what to say to a particular wrong guess, by index, choice or number: ``{2: "That is the sum without the factor."}``.
+        label: the first words, in bold: ``"Check yourself."`` where the answer has been taught before. In ``questions.toml``,
+            ``kind = "check"`` says so.
 
     Returns:
         an object that shows itself; its ``guess`` is what the student committed to, or None.
@@ -55,8 +58,9 @@ def predict(
     (commit to a guess, then look at .answer and .explain)
     """
     if answer is None:
-        return predict(**find_question(question))
-    return Prediction(question, choices, answer, explain, tolerance, unit, remarks or {})
+        stored = find_question(question)
+        return predict(**stored) if label == "Predict." else predict(**{**stored, "label": label})
+    return Prediction(question, choices, answer, explain, tolerance, unit, remarks or {}, label)
 
 
 class Prediction:
@@ -71,7 +75,9 @@ class Prediction:
         tolerance: float,
         unit: str,
         remarks: Mapping[Any, str],
+        label: str = "Predict.",
     ) -> None:
+        self.label = label
         self.question, self.explain, self.unit, self.tolerance = question, explain, unit, tolerance
         self.choices = None if choices is None else [str(choice) for choice in choices]
         if self.choices is None:
@@ -105,7 +111,7 @@ class Prediction:
         letter = f"{chr(65 + int(self.answer))}: " if self.choices is not None else ""
         return (
             f'<div role="group" aria-label="Prediction" style="{FRAME.format(colour="#0072B2")}">'
-            f'<p style="margin:.3em 0"><strong>Predict.</strong> {inline(self.question)}</p>'
+            f'<p style="margin:.3em 0"><strong>{inline(self.label)}</strong> {inline(self.question)}</p>'
             + (f'<ol type="A" style="margin:.3em 0">{items}</ol>' if items else "")
             + '<details><summary style="cursor:pointer">Answer (decide first)</summary>'
             + f'<p style="margin:.3em 0"><strong>{letter}{inline(self.answer_text)}.</strong> {inline(self.explain)}</p></details></div>'
@@ -132,6 +138,7 @@ class Prediction:
     def state(self) -> dict[str, Any]:
         """What the browser needs: all text as HTML that is already escaped."""
         return {
+            "label": inline(self.label),
             "question": inline(self.question),
             "choices": [inline(choice) for choice in self.choices or []],
             "answer": self.answer,
@@ -190,6 +197,7 @@ def _widget_class() -> Any:
     class PredictionWidget(anywidget.AnyWidget):
         _esm = HERE / "predict.js"
         _css = HERE / "predict.css"
+        label = t.Unicode().tag(sync=True)
         question = t.Unicode().tag(sync=True)
         choices = t.List(t.Unicode()).tag(sync=True)
         answer = t.Float().tag(sync=True)

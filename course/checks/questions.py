@@ -8,6 +8,8 @@ from typing import Any
 
 __all__ = ["UNITS", "question"]
 
+#: What a question is called, by its ``kind``: asked before the answer is taught, or after.
+LABELS = {"predict": "Predict.", "check": "Check yourself."}
 UNITS = Path(__file__).parents[1] / "units"
 
 
@@ -35,9 +37,15 @@ def question(name: str, units: Path = UNITS) -> dict[str, Any]:
     missing = {"question", "answer", "explain"} - entry.keys()
     if missing:
         raise ValueError(f"predict({name!r}): its entry lacks {', '.join(sorted(missing))}.")
+    kind = entry.pop("kind", "predict")
+    if kind not in LABELS:
+        raise ValueError(f"predict({name!r}): its kind is {kind!r}; expected one of {', '.join(LABELS)}.")
+    entry["label"] = LABELS[kind]
     return entry
 
 
 def _paragraph(value: Any) -> Any:
     """Text that the file breaks over several lines is one paragraph."""
+    if isinstance(value, dict):  # the remarks
+        return {key: _paragraph(text) for key, text in value.items()}
     return " ".join(value.split()) if isinstance(value, str) else value

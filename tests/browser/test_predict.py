@@ -72,7 +72,7 @@ def test_a_wrong_guess_is_told_why(plain):
     plain.get_by_text("41").click()
     plain.get_by_role("button").click()
     verdict = plain.get_by_role("status")
-    expect(verdict).to_contain_text("Not this time. You guessed 41. One too few. The answer is 42 < 43.")
+    expect(verdict).to_contain_text("Not this time. You guessed “41”. One too few. The answer is 42 < 43.")
     expect(verdict).to_contain_text("Six times seven.")
 
 

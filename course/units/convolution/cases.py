@@ -90,6 +90,18 @@ CORRELATIONS = [
     Case({"image": torch.rand(3, 6, 5, generator=_real), "kernel": torch.randn(2, 3, 3, 3, generator=_real), "padding": 1}, "real numbers"),
 ]
 
+#: What `look` draws: two channels, and every option, so that code which leaves one out is seen to be wrong.
+EVERY_OPTION = Case(
+    {
+        "image": torch.tensor([[[1.0, 2, 0, 1], [0, 3, 1, 2], [4, 1, 0, 0], [2, 0, 1, 3]], [[2.0, 0, 1, 1], [1, 1, 0, 3], [0, 2, 5, 1], [1, 0, 2, 0]]]),
+        "kernel": torch.tensor([[[[1.0, 0], [2, -1]], [[0.0, 1], [1, 3]]]]),
+        "stride": 2,
+        "padding": 1,
+        "dilation": 2,
+    },
+    "two channels, stride 2, padding 1, dilation 2",
+)
+
 # --- convolve ---------------------------------------------------------------------------------------------------------------------------
 
 

@@ -66,6 +66,7 @@ CORRELATE = Task(
     goal="A convolution layer without its bias, by loops.",
     cases=cases.correlations,
     corners=cases.CORRELATIONS,
+    example=cases.EVERY_OPTION,
     oracle=cases.torch_correlate,
     tolerance=Tolerance(ROUNDING, scale=cases.correlate_scale),
     positional=2,
