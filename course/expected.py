@@ -8,6 +8,8 @@ from typing import Any
 
 __all__ = ["cell"]
 
+#: Folded, since `look` draws nearly the same below it; the empty line after it makes markdown of what is inside.
+FOLD = "<details>\n<summary><strong>What it shows once your code is right</strong> (open)</summary>"
 _DATA_URI = re.compile(r"data:(image/[\w+.-]+);base64,(.*)", re.DOTALL)
 
 
@@ -69,7 +71,7 @@ def cell(slug: str, name: str, solution: dict[str, Any]) -> list[dict[str, Any]]
         "cell_type": "markdown",
         "id": f"{slug}-{name}"[:55] + "-expected",
         "metadata": {},
-        "source": "\n\n".join(["**What it shows once your code is right:**", *parts]).splitlines(keepends=True),
+        "source": "\n\n".join([FOLD, *parts, "</details>"]).splitlines(keepends=True),
     }
     return [{**raw, "attachments": attachments} if attachments else raw]
 

@@ -71,6 +71,8 @@ def test_the_expected_picture_is_the_one_that_the_solution_drew(executed_course)
     assert cells[place + 1]["id"] == "windows-picture"
     assert cells[place]["attachments"] == {"expected-1.png": {"image/png": "BBBB"}}
     assert "![a \\[bar\\] of 2](attachment:expected-1.png)" in source_of(cells[place]) and "*Two*" in source_of(cells[place])
+    assert source_of(cells[place]).startswith("<details>\n<summary>") and source_of(cells[place]).endswith("\n\n</details>")
+    assert "</summary>\n\n!" in source_of(cells[place])  # without the empty line the picture would not be read as markdown
 
 
 def test_an_executed_course_is_up_to_date(executed_course):

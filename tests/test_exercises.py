@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 
 from course import source
-from course.checks import Case, get, names, run
+from course.checks import Case, check, get, names, run, score
 from course.checks.judge import diagnose, expected_answer, judge
 from course.checks.run import draw_cases
 from course.checks.task import OpenTask
@@ -126,6 +126,35 @@ def test_headings_state_the_points_and_the_last_task_is_open(topic):
     assert stated == [task.points for task in tasks] and 3 <= len(tasks) <= 6
     assert isinstance(tasks[-1], OpenTask) and not any(isinstance(task, OpenTask) for task in tasks[:-1])
     assert len({task.kind for task in tasks}) >= 4  # of different kinds
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_the_last_cells_sum_up_and_no_code_line_is_too_long_for_a_notebook(topic):
+    *_, score, after = source.for_student(cells(topic))
+    assert score.source == f'score("{topic}")'
+    (task,) = re.findall(rf"`python -m course reset {topic}/(\w+)`", after.source)
+    assert f"{topic}/{task}" in CODED and "`solutions`" in after.source
+    lines = [line for cell in cells(topic) if cell.kind == "code" for line in cell.source.splitlines()]
+    assert [line for line in lines if len(line) > 110] == []
+
+
+def test_the_score_of_the_solution_is_full(monkeypatch):
+    monkeypatch.setenv("INPAINTLIB_CHECKS", "strict")
+    for topic in TOPICS:
+        for name in names(topic):
+            if name in CODED:
+                check(name, solution(name))
+        full_score = sum(get(name).points for name in names(topic) if name in CODED)
+        assert score(topic).text.startswith(f"{full_score} of {full_score} points")
+
+
+def test_the_kernel_that_the_open_task_starts_from_is_a_mean_of_each_colour():
+    (cell,) = [c for c in source.for_student(cells("partial_convolution")) if c.name == "compare"]
+    space = dict(solutions("partial_convolution"))
+    exec(compile(cell.source, "<compare>", "exec"), space)
+    photo, mean = space["photo"], space["mean"]
+    assert (F.conv2d(photo, mean) <= photo.amax((2, 3), keepdim=True) + 1e-6).all()  # ones / 25 would add up the colours
+    torch.testing.assert_close(F.conv2d(photo, mean)[0, 1, 0, 0], photo[0, 1, :5, :5].mean())
 
 
 @pytest.mark.parametrize("name", CODED)

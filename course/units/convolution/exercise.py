@@ -10,14 +10,14 @@
 #   expected beside what you got, and asks you a question that may help. Ask for more with `hint("convolution/output_size", 2)`; there
 #   are three hints to each task.
 #
-# What counts are the values. Loops or tensors, `float32` or `float64`, NumPy or PyTorch: all are fine. A function may not change what it is
-# given.
+# What counts are the values. Loops or tensors, `float32` or `float64`, NumPy or PyTorch: all are fine, except for the few calls that a task
+# rules out since they are its answer. A function may not change what it is given.
 
 # %%
 import torch
 import torch.nn.functional as F
 
-from course.checks import check, hint, look, predict
+from course.checks import check, hint, look, predict, score
 from inpaintlib import data, viz
 
 # %% [markdown]
@@ -26,7 +26,7 @@ from inpaintlib import data, viz
 # An image of `size` pixels on a side, a kernel of `kernel`. How many places can the kernel take along that side? Write the formula, with
 # stride, padding and dilation, and return a whole number.
 #
-# PyTorch is used for checking and may not be asked in the answer.
+# You may not call PyTorch's convolutions here: they would only be asked for the shape of what they return, and that is how the check does it.
 
 # %%
 predict("convolution/exercise_left_over")
@@ -62,8 +62,8 @@ hint("convolution/output_size", 1)
 # Now the whole thing: what `nn.Conv2d` computes, but for the bias and the batch. The image is `(Cin, H, W)`, the kernel
 # `(Cout, Cin, kh, kw)`, the output `(Cout, H', W')`. Every output number is **one** sum, over a window of all input channels.
 #
-# Write it with loops over the places of the output; `output_size` gives their number. `F.conv2d` and `unfold` may not be used: they are
-# the answer. You get all points if your function gives the right values for every stride, padding, dilation, number of channels, and for
+# Write it with loops over the places of the output; `output_size` gives their number. You may not call `F.conv2d`, `unfold` or the like: they
+# are the answer, and earn no points. You get all points if your function gives the right values for every stride, padding, dilation, number of channels, and for
 # kernels that are not square.
 
 # %% name="correlate"
@@ -84,7 +84,7 @@ def correlate(image, kernel, stride=1, padding=0, dilation=1):
     for i in range(rows):
         for j in range(columns):
             top, left = i * stride, j * stride
-            window = padded[:, top : top + height : dilation, left : left + width : dilation]  # (Cin, kh, kw)
+            window = padded[:, top : top + height : dilation, left : left + width : dilation]
             for o in range(cout):
                 output[o, i, j] = (window * kernel[o]).sum()
     return output
@@ -120,7 +120,8 @@ viz.show(
     viz.number_row({"image": impulse, "kernel": count, "result": found(impulse, count)}, signs=("*", "=")),
     alt="An image of zeros with a one in its middle; the kernel 1 to 9; and the result of the function: "
     "3 by 3 numbers, those of the kernel, but turned by a quarter.",
-    caption="One bright pixel. A full convolution would give 5 x 5 numbers: the kernel as it is, in a frame of zeros.",
+    caption="One bright pixel. A full convolution would give 5 x 5 numbers: the kernel as it is, in a frame "
+    "of zeros.",
 )
 
 # %% [markdown]
@@ -149,8 +150,9 @@ check("convolution/convolve", convolve)
 # A pixel in the middle of a hole can only be filled well if its receptive field reaches beyond the hole. The lesson computed how *wide*
 # the field is. Here we want to know *where* it lies: the first and the last pixel of a row that output number `index` depends on.
 #
-# `layers` is a list of `(kernel, stride, padding, dilation)`, from the image to the output. Pixels in the padding have numbers too: the one
-# just before pixel 0 is pixel -1.
+# `layers` is a list of `(kernel, stride, padding, dilation)`, from the image to the output. A pooling of 2 x 2 is such a layer too:
+# `(2, 2, 0, 1)`, since it looks at 2 pixels and moves on by 2. Pixels in the padding have numbers as well: the one just before pixel 0 is
+# pixel -1.
 
 # %%
 predict("convolution/exercise_first_pixel")
@@ -186,7 +188,7 @@ check("convolution/seen", seen)
 # it takes the mean of the pixels **that are there**. The window is `size` wide, an odd number, and centred; the output is as large as the
 # image; `times` says how often the filter is applied, each time to the result of the time before.
 #
-# `avg_pool2d` has an option for this, and may not be used. Your own `correlate` may.
+# `avg_pool2d` has an option for this; you may not call it. Your own `correlate` you may.
 
 # %%
 predict("convolution/exercise_white_corner")
@@ -196,7 +198,8 @@ def mean_filter(image, size, times=1):
     """The mean over the pixels of the image (H, W) that lie under a window of size x size, repeated."""
     # solution:
     box = torch.ones(1, 1, size, size)
-    there = correlate(torch.ones_like(image)[None], box, padding=size // 2)[0]  # how many pixels lie under the window
+    # How many pixels lie under the window:
+    there = correlate(torch.ones_like(image)[None], box, padding=size // 2)[0]
     for _ in range(times):
         image = correlate(image[None], box, padding=size // 2)[0] / there
     return image
@@ -239,10 +242,13 @@ check("convolution/design")
 # *Where it fails:*
 
 # %% name="design" tags=["student"]
-my_kernel = torch.zeros(3, 3)
+my_kernel = torch.tensor(  # one number with a point makes all of them floats; F.conv2d takes no whole numbers
+    [[0.0, 0, 0], [0, 0, 0], [0, 0, 0]]
+)
 photo = data.load_photo("astronaut").mean(1)  # (1, H, W), grey
+answer = F.conv2d(photo[None], my_kernel[None, None])[0].clamp(0, 1)
 viz.show(
-    viz.image_row({"photograph": photo, "my kernel": F.conv2d(photo[None], my_kernel[None, None])[0].clamp(0, 1)}),
+    viz.image_row({"photograph": photo, "my kernel": answer}),
     alt="(what a reader who does not see the pictures should know)",
     caption="(one sentence)",
 )
@@ -267,14 +273,31 @@ for name, x in {"a line": line, "the other diagonal": cross, "an edge": edge}.it
     answers[name] = F.conv2d(x[None, None], diagonal[None, None])[0, 0]
 viz.show(
     viz.number_row(answers),
-    alt="The kernel: 2 on the diagonal, minus 1 elsewhere. Its answer to a diagonal line is 6 along the line; "
-    "to the other diagonal 0 in the middle and at most 2 at its ends; to an edge 3 along the edge.",
-    caption="Small enough to check by hand: images of 5 x 5 zeros and ones, and what the kernel makes of them.",
+    alt="The kernel: 2 on the diagonal, minus 1 elsewhere. Its answer to a diagonal line is 6 along "
+    "the line; to the other diagonal 0 in the middle and at most 2 at its ends; to an edge 3 along the edge.",
+    caption="Small enough to check by hand: images of 5 x 5 zeros and ones, and what the kernel makes of "
+    "them.",
 )
 photo = data.load_photo("astronaut").mean(1)[:, 100:356, 100:356]
 found_lines = F.conv2d(photo[None], diagonal[None, None])[0].clamp(0, 1)
 viz.show(
     viz.image_row({"photograph": photo, "diagonal lines": found_lines}),
-    alt="A photograph of an astronaut in grey, and the same place almost black, with bright strokes where lines fall to the right.",
-    caption="On a photograph: what falls to the right is brightest. Edges answer too, and there the kernel fails.",
+    alt="A photograph of an astronaut in grey, and the same place almost black, with bright strokes where "
+    "lines fall to the right.",
+    caption="On a photograph: what falls to the right is brightest. Edges answer too, and there the kernel "
+    "fails.",
 )
+
+# %% [markdown]
+# ## What you have so far
+#
+# The points of what was checked since this notebook was started. Checks run again count again: `Run > Run All Cells` brings the table up to
+# date.
+
+# %%
+score("convolution")
+
+# %% [markdown]
+# To start a task afresh, run `python -m course reset convolution/correlate` in a terminal (or the name of another task, or of the
+# whole unit); your version is kept beside it. A worked solution of every task is in the folder `solutions`, in the notebook of the same name.
+# Look at it when your check passes: it may do the same in another way.

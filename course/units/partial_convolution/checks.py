@@ -193,7 +193,8 @@ COMPARE = OpenTask(
     ],
     hints=(
         "Take one small photograph, one hole, and compare after 1, 5 and 20 steps.",
-        "With a kernel of ones / 25 the partial layer is a mean over known pixels. Known pixels should stay as they are: composite after each step.",
+        "With the kernel `mean` of the cell above the partial layer is a mean over known pixels, colour by colour. Known pixels should stay as "
+        "they are: composite after each step.",
         "Try a hole that lies across an edge, or one in a texture. A mean knows no edges: what would a filling have to look at?",
     ),
 )

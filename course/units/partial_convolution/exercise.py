@@ -6,13 +6,13 @@
 # `look` draws an example, `check` tries your function on some forty inputs and shows the smallest one that fails,
 # `hint("partial_convolution/one_channel", 2)` says more. Everywhere **1 = known, 0 = hole**.
 #
-# `inpaintlib.layers` holds the answer to all of this; it is used for checking and may not be used in your functions. `F.conv2d` may.
+# `inpaintlib.layers` holds the answer to all of this: you may not call it, it earns no points. `F.conv2d` you may.
 
 # %%
 import torch
 import torch.nn.functional as F
 
-from course.checks import check, hint, look, predict
+from course.checks import check, hint, look, predict, score
 from inpaintlib import data, viz
 
 # %% [markdown]
@@ -67,7 +67,8 @@ def one_channel(image, mask, kernel, bias=0.0):
 
     total = slide(image * mask, kernel)
     known = slide(mask, torch.ones_like(kernel))
-    y = total * kernel.numel() / known.clamp(min=1) + bias  # the clamp: no division by 0, where the next line decides anyway
+    # The clamp: no division by 0, where the last line decides anyway.
+    y = total * kernel.numel() / known.clamp(min=1) + bias
     return torch.where(known > 0, y, torch.zeros_like(y))
     # end of solution
 
@@ -133,10 +134,11 @@ def one_number(name, expected, **options):
 
 
 three = torch.ones(1, 3, 3, 3)
-one_number("no hole, three channels of ones", 27.0, image=three, mask=three[:, :1], weight=torch.ones(1, 3, 3, 3), bias=torch.zeros(1))
 one = torch.ones(1, 1, 3, 3)
-one_number("no hole, a corner with padding 1", 9.0, image=one, mask=one, weight=one, bias=torch.zeros(1), padding=1)
-one_number("nothing known, a bias of 5", 0.0, image=one, mask=0 * one, weight=one, bias=torch.full((1,), 5.0))
+none, five = torch.zeros(1), torch.full((1,), 5.0)
+one_number("no hole, three channels of ones", 27.0, image=three, mask=one, weight=three, bias=none)
+one_number("no hole, a corner with padding 1", 9.0, image=one, mask=one, weight=one, bias=none, padding=1)
+one_number("nothing known, a bias of 5", 0.0, image=one, mask=0 * one, weight=one, bias=five)
 
 # %% [markdown]
 # Write the layer without the bugs. The check tells them apart: it names the one that explains your answer.
@@ -149,7 +151,8 @@ def partial_layer(image, mask, weight, bias, stride=1, padding=0):
     """
     # solution:
     k = weight.shape[-1]
-    known = F.conv2d(mask, torch.ones(1, 1, k, k), stride=stride, padding=padding)  # (B, 1, H', W'): one channel is enough
+    # One channel is enough, (B, 1, H', W'):
+    known = F.conv2d(mask, torch.ones(1, 1, k, k), stride=stride, padding=padding)
     y = F.conv2d(image * mask, weight, stride=stride, padding=padding) * k**2 / known.clamp(min=1)
     y = torch.where(known > 0, y + bias[:, None, None], torch.zeros_like(y))
     return y, (known > 0).float()
@@ -202,17 +205,19 @@ if result.passed:
         print(f"{width:17d} {layers_until_full(mask):15d} {layers_until_full(mask, 5):8d}")
     lonely = torch.zeros(32, 32)
     lonely[0, 0] = 1
-    print("one known pixel, in a corner:", layers_until_full(lonely), "layers;  none at all:", layers_until_full(torch.zeros(32, 32)))
+    print("one known pixel, in a corner:", layers_until_full(lonely), "layers")
+    print("none at all:", layers_until_full(torch.zeros(32, 32)))
 
 # %% [markdown]
-# So the claim holds. But look at the last line: that many layers for one pixel, and at the end all pixels say what the one has said. *Known*
+# So the claim holds. But look at the last line but one: that many layers for one pixel, and at the end all pixels say what the one has said. *Known*
 # means only that a number is there.
 #
 # ## 6. Open: two mean filters and a hole (4 points)
 #
-# Choose a photograph and a hole. Fill it with a mean filter again and again: once the plain one, once with your `partial_layer` (a kernel of
-# ones / 25 is a mean over known pixels), keeping the known pixels as they are after each step. Report what you see. A reader marks this task;
-# the table says what counts. One figure, one curve and ten sentences are enough.
+# Choose a photograph and a hole. Fill it with a mean filter again and again: once the plain one, once with your `partial_layer`, keeping the
+# known pixels as they are after each step. The kernel `mean` is given below: three colours in, three out, each the mean of **its own** colour
+# over 5 x 5 pixels. (Ones / 25 everywhere would add the colours up.) Report what you see. A reader marks this task; the table says what
+# counts. One figure, one curve and ten sentences are enough.
 
 # %%
 check("partial_convolution/compare")
@@ -226,6 +231,8 @@ check("partial_convolution/compare")
 photo = F.interpolate(data.load_photo("astronaut"), size=(64, 64), mode="area")
 mask = torch.ones(1, 1, 64, 64)
 mask[..., 10:30, 20:40] = 0
+mean = torch.zeros(3, 3, 5, 5)  # (colours out, colours in, 5, 5)
+mean[range(3), range(3)] = 1 / 25  # only from each colour to itself
 viz.show(
     viz.image_row({"photograph": photo[0], "with a hole": photo[0]}, masks=[None, mask[0]]),
     alt="(what a reader who does not see the pictures should know)",
@@ -240,7 +247,7 @@ photo = F.interpolate(data.load_photo("astronaut"), size=(64, 64), mode="area") 
 mask = torch.ones(1, 1, 64, 64)
 mask[..., 8:28, 22:42] = 0  # across the edge between face and background
 mean = torch.zeros(3, 3, 5, 5)
-mean[range(3), range(3)] = 1 / 25  # each colour by itself: a kernel of 3 x 5 x 5 places, of which one channel is used
+mean[range(3), range(3)] = 1 / 25  # each colour by itself
 
 
 def error(x):
@@ -276,7 +283,8 @@ viz.show(
     "partial filter drops within five steps and stays.",
     caption="Root mean squared error inside the hole.",
 )
-print(f"error in the hole after 40 steps: plain {errors['plain'][-1]:.3f}, partial {errors['partial'][-1]:.3f}")
+last = {name: values[-1] for name, values in errors.items()}
+print(f"error in the hole after 40 steps: plain {last['plain']:.3f}, partial {last['partial']:.3f}")
 
 # %% [markdown] tags=["solution"]
 # **In the hole** the plain filter averages black with colour: a dark cloud, which gets brighter only as fast as colour diffuses in from outside.
@@ -288,3 +296,17 @@ print(f"error in the hole after 40 steps: plain {errors['plain'][-1]:.3f}, parti
 # **Where it does badly:** this hole lies across the edge of the face. The filling is a smooth mixture of skin and background: the edge is gone,
 # and with it the eyes. A mean knows neither edges nor faces. For the edge it would have to look along it, as diffusion by Navier-Stokes does;
 # for the eyes it must have seen other faces, and that is what a network is trained for.
+
+# %% [markdown]
+# ## What you have so far
+#
+# The points of what was checked since this notebook was started. Checks run again count again: `Run > Run All Cells` brings the table up to
+# date.
+
+# %%
+score("partial_convolution")
+
+# %% [markdown]
+# To start a task afresh, run `python -m course reset partial_convolution/one_channel` in a terminal (or the name of another task, or of the
+# whole unit); your version is kept beside it. A worked solution of every task is in the folder `solutions`, in the notebook of the same name.
+# Look at it when your check passes: it may do the same in another way.
