@@ -19,8 +19,12 @@ from course.files import write_atomically
 __all__ = ["command", "environment", "find_port"]
 
 PORT, TRIES = 8888, 30
-#: JupyterLab asks newcomers whether it may fetch its news; a lesson should be the first thing that they see.
-SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+#: JupyterLab asks newcomers whether it may fetch its news; a lesson should be the first thing that they see. And it saves widgets with
+#: their notebook only when told to: without that, a lesson that is opened again the next day says "model not found" for each of them.
+SETTINGS: dict[str, Any] = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -131,8 +135,7 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
     trust(tree)
     port = find_port(args.port)
     settings = tree.workspace / ".jupyterlab"
-    overrides: dict[str, Any] = SETTINGS
-    write_atomically(settings / "overrides.json", json.dumps(overrides, indent=1) + "\n")
+    write_atomically(settings / "overrides.json", json.dumps(SETTINGS, indent=1) + "\n")
     arguments = command(tree, port, browser=not args.no_browser, settings=settings)
     print(f"JupyterLab starts on port {port} and serves {tree.workspace}. Ctrl-C here, twice, stops it.", flush=True)
     if os.name == "posix":  # take its place, so that Ctrl-C and its question reach the person

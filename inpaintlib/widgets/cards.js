@@ -9,7 +9,8 @@ export function card(row, image, zoom) {
   image.setAttribute("aria-label", [row.name, row.score, row.note].filter(Boolean).join(", "));
   const lines = row.score.split(", ").filter(Boolean).map((text) => h("span", {}, text));
   if (row.note) lines.push(h("span", { class: "inp-warning" }, `⚠ ${row.note}`));
-  return h("figure", { class: "inp-card" }, image, h("figcaption", {}, h("strong", {}, row.name), ...lines));
+  const style = `width: ${Math.ceil(image.width * zoom) + 2}px`; // the picture with its border: the text does not widen it
+  return h("figure", { class: "inp-card", style }, image, h("figcaption", {}, h("strong", {}, row.name), ...lines));
 }
 
 export function failure(row) {

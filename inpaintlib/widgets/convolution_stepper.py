@@ -30,6 +30,7 @@ class ConvolutionStepper(CourseWidget):
         padding: 0 to 4, on all sides, with zeros.
         dilation: 1 to 4.
         position: row and column of the output cell at which the window stands.
+        simple: leave out the controls of stride, padding and dilation and the formula of the output's size, for who has yet to meet them.
 
     Attributes:
         output: float64 (H', W'), the finished convolution at the present settings.
@@ -50,6 +51,7 @@ class ConvolutionStepper(CourseWidget):
     stride = traitlets.Int(1, min=1, max=4).tag(sync=True)
     padding = traitlets.Int(0, min=0, max=4).tag(sync=True)
     dilation = traitlets.Int(1, min=1, max=4).tag(sync=True)
+    simple = traitlets.Bool(False).tag(sync=True)
     position = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, 0)).tag(sync=True)
 
     def __init__(
@@ -61,6 +63,7 @@ class ConvolutionStepper(CourseWidget):
         padding: int = 0,
         dilation: int = 1,
         position: tuple[int, int] = (0, 0),
+        simple: bool = False,
         **traits: Any,
     ) -> None:
         for name, value, low in (("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)):
@@ -73,9 +76,8 @@ class ConvolutionStepper(CourseWidget):
                 f"the kernel ({_size(kernel)}, dilation {dilation}) is larger than the image ({_size(image)}, padding {padding}); "
                 "expected one that fits. Take a larger padding or a smaller dilation."
             )
-        super().__init__(
-            image=image, kernel=kernel, stride=stride, padding=padding, dilation=dilation, position=tuple(position), **traits
-        )
+        geometry = {"stride": stride, "padding": padding, "dilation": dilation}
+        super().__init__(image=image, kernel=kernel, position=tuple(position), simple=simple, **geometry, **traits)
 
     @property
     def output(self) -> Tensor:
@@ -112,9 +114,9 @@ class ConvolutionStepper(CourseWidget):
     def describe(self) -> str:
         rows, columns = self.output.shape
         row, column = self.position
+        settings = "" if self.simple else f" (stride {self.stride}, padding {self.padding}, dilation {self.dilation})"
         return (
-            f"A {_size(self.image)} image, a {_size(self.kernel)} kernel and the {rows} by {columns} output "
-            f"(stride {self.stride}, padding {self.padding}, dilation {self.dilation}); "
+            f"A {_size(self.image)} image, a {_size(self.kernel)} kernel and the {rows} by {columns} output{settings}; "
             f"the window of output row {row + 1}, column {column + 1} gives {viz.number_text(self.value)}."
         )
 

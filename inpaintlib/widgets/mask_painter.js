@@ -5,10 +5,12 @@ import { card, failure } from "./cards.js";
 import { questions } from "./questions.js";
 
 const ROOM = 400; // CSS pixels for the side of the picture to paint on
-const CARD = 132; // and for that of a result
+const CARDS = [150, 180]; // and for that of a result: the least that can be compared, and the most
+const [GAP, ROW] = [10, 4]; // CSS pixels between results (as in widgets.css), and how many of them stand in a row
 const REST = 300; // milliseconds without a stroke before Python is asked
 const PATIENCE = 15000; // milliseconds before the reader is told that no answer has come
 const LATE = "No answer from Python yet. If the kernel was stopped, run the cell again.";
+const ALONE = "Python is not running for this widget: run its cell again to see other holes filled.";
 const UNDOS = 60;
 const KEYS =
   "Keys on the picture: arrows move (with Shift by four), space paints, hold it to draw, + and − change the brush, " +
@@ -31,6 +33,7 @@ function render({ model, el }) {
   let penDown = false; // the space bar is held
   let scale = 1;
   let waiting = null;
+  let shownZoom = null; // of the results
 
   const prepare = () => model.set("_known", new DataView(mask.slice().buffer));
   const python = questions(model, { rest: REST, prepare, changed: showStatus });
@@ -63,7 +66,10 @@ function render({ model, el }) {
         h("div", { class: "inp-controls", role: "toolbar", "aria-label": "Tools" }, paintButton, eraseButton, undoButton, clearButton),
         h("label", { class: "inp-choice", for: brushId }, "Brush ", brush, brushText),
         h("fieldset", { class: "inp-fieldset" }, h("legend", {}, "Inpainters"), ...boxes.map((entry) => entry.label)),
-        button("Inpaint", () => python.ask({ force: true }), { class: "inp-button inp-main" }),
+        h("div", { class: "inp-controls" },
+          button("Inpaint", () => python.ask({ force: true }), { class: "inp-button inp-main" }),
+          h("span", { class: "inp-note" }, "The hole is also filled each time you let go of the brush."),
+        ),
         h("p", { class: "inp-note", id: keysId }, KEYS),
       ),
     ),
@@ -219,6 +225,7 @@ function render({ model, el }) {
     canvas.width = Math.round(width * scale * dense);
     canvas.height = Math.round(height * scale * dense);
     draw();
+    if (shownZoom !== null && shownZoom !== cardZoom()) showResults();
   }
 
   function draw() {
@@ -243,15 +250,28 @@ function render({ model, el }) {
     clearTimeout(waiting);
     root.toggleAttribute("data-busy", busy);
     results.setAttribute("aria-busy", String(busy));
-    status.textContent = busy ? "Inpainting …" : model.get("message");
+    status.textContent = busy ? "Inpainting …" : python.alone() ? ALONE : model.get("message");
     if (busy) waiting = setTimeout(() => { status.textContent = LATE; }, PATIENCE);
   }
 
   function showResults() {
-    const zoom = scaleFor(width, height, CARD);
+    const rows = model.get("results");
+    const zoom = cardZoom();
     const show = (row) => (row.error ? failure(row) : card(row, picture(bytes(row.pixels), width, height), zoom));
-    const cards = model.get("results").map(show);
-    results.replaceChildren(card({ name: "original", score: "", note: "" }, original, zoom), ...cards);
+    const cards = [card({ name: "original", score: "", note: "" }, original, zoom), ...rows.map(show)];
+    const columns = Math.ceil(cards.length / Math.ceil(cards.length / ROW)); // seven stand as four and three, not as six and one
+    results.style.maxWidth = `${columns * (Math.ceil(width * zoom) + 2) + (columns - 1) * GAP}px`;
+    results.replaceChildren(...cards);
+    shownZoom = zoom;
+  }
+
+  /** As large as lets four stand in a row, in whole multiples where they are large enough; in a narrow notebook fewer stand in a row. */
+  function cardZoom() {
+    const [least, most] = CARDS;
+    const room = (root.clientWidth - GAP * (ROW - 1) - 16) / ROW;
+    const side = Math.floor(Math.min(most, Math.max(least, room)));
+    const crisp = scaleFor(width, height, side);
+    return crisp * Math.max(width, height) >= least ? crisp : side / Math.max(width, height);
   }
 
   function say(text) {

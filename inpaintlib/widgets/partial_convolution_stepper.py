@@ -21,13 +21,14 @@ __all__ = ["PartialConvolutionStepper"]
 class PartialConvolutionStepper(ConvolutionStepper):
     """As :class:`ConvolutionStepper`, with holes: the factor k²/known, the output 0 where nothing is known, and the mask afterwards.
 
-    Pixels are made holes and known again by a click, or by the space bar. Places outside the image count as holes.
+    Pixels are made holes and known again by a click, or by the space bar; a button brings the first holes back. Places outside the image
+    count as holes.
 
     Args:
         image: numbers (H, W), at most 12 by 12.
         kernel: numbers (h, w), at most 7 by 7.
         mask: (H, W), 1 = known, 0 = hole; everything is known by default.
-        stride, padding, dilation, position: as in :class:`ConvolutionStepper`.
+        stride, padding, dilation, position, simple: as in :class:`ConvolutionStepper`.
 
     Attributes:
         output: float64 (H', W'), the finished partial convolution.
@@ -46,11 +47,13 @@ class PartialConvolutionStepper(ConvolutionStepper):
     _esm = module("partial_convolution_stepper.js")
 
     mask = traitlets.Any().tag(sync=True)
+    _first_mask = traitlets.Any().tag(sync=True)  # what "Original holes" goes back to
 
     def __init__(self, image: Numbers, kernel: Numbers, mask: Numbers | None = None, **options: Any) -> None:
         image = torch.as_tensor(image)
         known = torch.ones(image.shape[-2:]) if mask is None else mask
-        super().__init__(image, kernel, mask=_check_mask(known, image.shape[-2:]), **options)
+        known = _check_mask(known, image.shape[-2:])
+        super().__init__(image, kernel, mask=known, _first_mask=known, **options)
 
     @traitlets.validate("mask")
     def _must_match(self, proposal: Any) -> list[list[int]]:

@@ -33,13 +33,15 @@ export function stepper({ model, el }, { partial }) {
   const play = button("Play", () => (timer === null ? start() : stop()));
   const all = button("Show all", () => reveal(true));
   const over = button("Start over", () => reveal(false));
-  const choices = { stride: chooser("stride", 1, 3), padding: chooser("padding", 0, 3), dilation: chooser("dilation", 1, 3) };
+  const reset = button("Original holes", () => { model.set("mask", model.get("_first_mask")); model.save_changes(); });
+  const simple = model.get("simple");
+  const choices = simple ? {} : { stride: chooser("stride", 1, 3), padding: chooser("padding", 0, 3), dilation: chooser("dilation", 1, 3) };
   root.append(
     stage,
     sum,
     status,
-    h("div", { class: "inp-controls" }, back, next, play, all, over, ...Object.values(choices).map((choice) => choice.label)),
-    size,
+    h("div", { class: "inp-controls" }, back, next, play, all, over, ...(partial ? [reset] : []), ...Object.values(choices).map((choice) => choice.label)),
+    ...(simple ? [] : [size]),
     h("p", { class: "inp-note" }, HELP, partial ? MASK_HELP : ""),
   );
   el.append(root);
@@ -164,6 +166,7 @@ export function stepper({ model, el }, { partial }) {
     const known = partial ? ` (${window.known} of ${window.size} known)` : "";
     status.textContent = `${where}: ${numberText(window.value)}${known}`;
     back.disabled = index === 0;
+    reset.disabled = !partial || JSON.stringify(mask()) === JSON.stringify(model.get("_first_mask"));
     next.disabled = index === grids.output.rows * grids.output.columns - 1;
   }
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from .harness import PATIENCE, ConsoleErrors, Lab, find_chromium, launch, serve
+from course.doctor import find_chromium
+
+from .harness import PATIENCE, ConsoleErrors, Lab, launch, serve
 
 HERE = Path(__file__).parent
 

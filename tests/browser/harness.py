@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -25,17 +24,13 @@ from typing import Any
 import nbformat
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
 
+from course.lab import SETTINGS
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 90_000  # milliseconds: two busy cores, and a kernel that imports torch
 
 # Lines that JupyterLab itself writes as errors and that say nothing about a notebook. Keep this list short, and say why for each.
 NOT_OURS: tuple[str, ...] = ()
-
-
-def find_chromium() -> str | None:
-    """The Chromium of this system; playwright's own browsers are never downloaded."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 def launch(playwright: Playwright, path: str) -> Browser:
@@ -87,13 +82,14 @@ def serve(folder: Path, home: Path) -> Iterator[Lab]:
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
     }
-    news = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    news.parent.mkdir(parents=True)
-    news.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))  # else a question covers the page
+    defaults = home / "defaults"
+    defaults.mkdir(parents=True)
+    (defaults / "overrides.json").write_text(json.dumps(SETTINGS))  # the settings that `make lab` gives to students
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"),
         *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
-        *("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly", "--allow-root"),
+        *(f"--LabApp.app_settings_dir={defaults}", "--LabApp.expose_app_in_browser=True"),
+        *("--LabApp.extension_manager=readonly", "--allow-root"),
     ]
     with (home / "server.log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
@@ -198,6 +194,12 @@ def run_cell(page: Page, source: str) -> str:
         source,
     )
     return str(printed).strip()
+
+
+def save(page: Page) -> None:
+    """Save the notebook as a student does."""
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_function(f"() => !{_NOTEBOOK}.context.model.dirty", timeout=PATIENCE)
 
 
 def set_theme(page: Page, name: str) -> None:

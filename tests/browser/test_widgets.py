@@ -221,6 +221,12 @@ def check_partial_stepper(partial: Locator, page: Page) -> None:
     cell(partial, "image", 2, 2).click()  # the hole is known again
     expect(partial.locator(".inp-factor")).to_have_text("11 × 9/7 = 14.14")
     expect(cell(partial, "image", 2, 2)).to_have_text("5×0")
+    again = partial.get_by_role("button", name="Original holes")
+    again.click()
+    expect(partial.locator(".inp-factor")).to_have_text("11 × 9/6 = 16.5")
+    expect(again).to_be_disabled()
+    python_says(page, "print(partial.mask == example.mask.int().tolist())", "True")
+    cell(partial, "image", 2, 2).click()
     page.keyboard.press("ArrowRight")
     page.keyboard.press(" ")  # and its neighbour, by keyboard
     expect(partial.locator(".inp-factor")).to_have_text("8 × 9/8 = 9")
@@ -234,10 +240,13 @@ def check_partial_stepper(partial: Locator, page: Page) -> None:
 
 
 def test_widgets_and_notebook_share_the_keyboard_and_the_theme(page: Page, lab: Lab) -> None:
-    twice = "widgets.ConvolutionStepper(example.image, example.kernel, padding=1)"
+    twice = "widgets.ConvolutionStepper(example.image, example.kernel, padding=1, simple=True)"
     open_notebook(page, lab.write("keys.ipynb", notebook([*STEPPERS[:1], PARTIAL, "partial", twice])))
     run_all(page)
     one, same, other = (page.locator(".inp").nth(k) for k in range(3))
+    assert one.get_by_role("combobox").count() == 3 and other.get_by_role("combobox").count() == 0
+    expect(one).to_contain_text("Output size")
+    expect(other).not_to_contain_text(re.compile("Output size|stride|padding|dilation"))
     one.get_by_role("button", name="Next").click()
     expect(status(same)).to_contain_text("Window 2 of 9")  # two views of one widget
     expect(status(other)).to_contain_text("Window 1 of 25")  # and another widget
@@ -376,6 +385,28 @@ def test_the_painter_paints_and_inpaints(page: Page, lab: Lab) -> None:
     run_cell(page, "painter.mask = torch.zeros(1, 1, 32, 32)")  # from Python
     expect(status(widget)).to_contain_text("The whole picture is a hole")
     assert holes(canvas) == 1024
+
+
+SEVEN = """
+many = {f"way {k}": baselines.mean_fill for k in range(1, 7)}
+hole = torch.ones(1, 1, 32, 32)
+hole[..., 8:20, 8:20] = 0
+widgets.MaskPainter(image, many, mask=hole)
+"""
+
+
+def test_seven_results_stand_in_two_rows_large_enough_to_compare(page: Page, lab: Lab) -> None:
+    page.set_viewport_size({"width": 1366, "height": 768})  # a student's laptop
+    open_notebook(page, lab.write("seven.ipynb", notebook([PAINTER, SEVEN])))
+    run_all(page)
+    cards = page.locator(".inp").nth(1).locator(".inp-card")
+    expect(cards).to_have_count(7)
+    expect(cards.first).to_contain_text("original")
+    boxes = cards.locator("canvas").evaluate_all("all => all.map(c => c.getBoundingClientRect()).map(b => [b.top, b.width])")
+    tops = [round(top) for top, _ in boxes]
+    assert len(set(tops[:4])) == len(set(tops[4:])) == 1 and tops[4] > tops[0]
+    assert all(150 <= width <= 182 for _, width in boxes)
+    expect(page.locator(".inp").nth(1)).to_contain_text("each time you let go of the brush")
 
 
 def check_tools(page: Page, widget: Locator, canvas: Locator, by_mouse: int, by_keys: int) -> None:
