@@ -17,7 +17,7 @@ from typing import Any
 from course.checks import points
 from course.checks.look import draw_example
 from course.checks.policy import ruled_out
-from course.checks.result import CheckResult, Note, OpenResult, inline
+from course.checks.result import CheckResult, Misuse, Note, OpenResult, inline
 from course.checks.run import run
 from course.checks.task import OpenTask, UnknownTask, WrongCall, get
 
@@ -59,7 +59,7 @@ def _friendly(call: Callable[..., Any]) -> Callable[..., Any]:
             if strict():
                 raise
             text = str(problem)
-        return _show(Note(text, f'<p style="margin:.3em 0"><strong>{call.__name__}:</strong> {inline(text)}</p>'))
+        return _show(Misuse(text, f'<p style="margin:.3em 0"><strong>{call.__name__}:</strong> {inline(text)}</p>'))
 
     return kind
 

@@ -11,7 +11,7 @@ from course.checks import picture
 from course.checks.judge import Outcome, Status
 from course.checks.task import Misconception, OpenTask, Task
 
-__all__ = ["CheckResult", "Note", "OpenResult", "inline"]
+__all__ = ["CheckResult", "Misuse", "Note", "OpenResult", "inline"]
 
 HEADLINES = {
     "stub": "Not written yet",
@@ -39,7 +39,8 @@ class _SelfShowing:
         if shell is not None and getattr(self, "_shown_in", None) == shell.execution_count:
             return
         # The first line of the text is for programs: `course validate` looks for it in untouched exercises.
-        display({"text/plain": f"{self!r}\n{self}", "text/html": self._repr_html_()}, raw=True)
+        text = str(self) if repr(self) == str(self) else f"{self!r}\n{self}"
+        display({"text/plain": text, "text/html": self._repr_html_()}, raw=True)
 
     def _repr_html_(self) -> str:
         raise NotImplementedError
@@ -198,28 +199,30 @@ class OpenResult(_SelfShowing):
 
 
 @dataclass(frozen=True)
-class Note(_SelfShowing):
+class Note:
     """A few words or a picture that show themselves, in a terminal and in a notebook."""
 
     text: str
     markup: str
-    passed: None = None  # `result.passed` may be asked of whatever `check` returns
 
     def __str__(self) -> str:
         return self.text
 
-    __repr__ = __str__
-
-    def _ipython_display_(self) -> None:
-        from IPython import get_ipython
-        from IPython.display import display
-
-        shell = get_ipython()
-        if shell is None or getattr(self, "_shown_in", None) != shell.execution_count:
-            display({"text/plain": self.text, "text/html": self._repr_html_()}, raw=True)
+    def __repr__(self) -> str:
+        return self.text
 
     def _repr_html_(self) -> str:
         return f'<div style="{FRAME.format(colour="#0072B2")}">{self.markup}</div>'
+
+
+@dataclass(frozen=True, repr=False)
+class Misuse(_SelfShowing, Note):
+    """What is said about a call that cannot be meant, in place of a traceback."""
+
+    passed: None = None  # `result.passed` may be asked of whatever `check` returns
+
+    def _repr_html_(self) -> str:
+        return Note._repr_html_(self)
 
 
 def _paragraph(text: str) -> str:
