@@ -1,23 +1,28 @@
 """Set up ``.venv`` and run a verb of the course in it: what ``make`` calls, with nothing but a system Python.
 
-Only the standard library is used, and only syntax that Python 3.7 can read, so that an old Python can still say what is wrong. The
-environment is stamped once everything is installed, with a hash of what decides over it: a second call starts at once, an interrupted one
-goes on.
+Only the standard library is used, and only syntax that Python 3.7 can read, so that an old Python can still say what is wrong. A verb
+gets the packages that it needs: a student's ``lab`` does without those of the tests. The environment is stamped once they are installed,
+with a hash of what decides over it and their extras: a second call starts at once, an interrupted one goes on. An environment that is
+there already, made by hand for example, is kept and only added to.
 """
 
 import argparse
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OLDEST, NEWEST = (3, 11), (3, 14)
 NAMES = ("python3.13", "python3.12", "python3.11", "python3.14", "python3", "python")
-EXTRAS = "course,test"
+EXTRAS = "course,test"  # everything; of pyproject.toml
+#: What these verbs need of it.
+FEWER = {"lab": "course", "doctor": "course", "build": "course"}
 DECIDE = ("pyproject.toml", "constraints.txt")
 STAMP = "course-stamp.txt"
 #: Free space that an installation needs, in GB: the environment takes 2.0 with a CPU build of torch, the downloads about 0.6 more. The
@@ -36,7 +41,7 @@ def main():
     parser.add_argument("verb", nargs=argparse.REMAINDER, help="what python -m course is to do; nothing: only set up")
     args = parser.parse_args()
     try:
-        python = prepare(ROOT)
+        python = prepare(ROOT, extras=FEWER.get(args.verb[0] if args.verb else "", EXTRAS))
     except Problem as problem:
         sys.stderr.write(f"\nThe course could not be set up.\n{problem}\n")
         return 1
@@ -51,21 +56,24 @@ def main():
     return subprocess.call(command)
 
 
-def prepare(root, say=print):
-    """Return the path of the environment's Python, making the environment first where that is needed."""
+def prepare(root, say=print, extras=EXTRAS):
+    """Return the path of the environment's Python, making the environment or adding the extras first where that is needed."""
     venv = os.path.join(root, ".venv")
     python = os.path.join(venv, *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
     with Lock(root):
-        wanted = stamp(root)
-        if read(os.path.join(venv, STAMP)) == wanted and version_of(python):
+        wanted, there = stamp(root), (read(os.path.join(venv, STAMP)) or "").split()
+        have = set((there[1] if there[1:] else EXTRAS).split(",")) if there else set()
+        if there[:1] == [wanted] and have >= set(extras.split(",")) and version_of(python):
             return python
         check_space(root)
         if not suits(version_of(python)):
             create(venv, find_python(), say)
-        install(root, python, say)
+            have = set()
+        extras = ",".join(sorted(have | set(extras.split(","))))  # what was there is brought up to date too
+        install(root, python, say, extras)
         try:
             with open(os.path.join(venv, STAMP), "w") as file:  # last: an interrupted installation is taken up again
-                file.write(wanted)
+                file.write(f"{wanted} {extras}")
         except OSError as error:
             raise Problem(f"{venv} cannot be written: {error.strerror}.") from error
     return python
@@ -195,21 +203,72 @@ def create(venv, base, say):
         raise Problem(explain(done.stdout.decode(errors="replace"), "The environment could not be made:"))
 
 
-def install(root, python, say):
+def install(root, python, say, extras=EXTRAS):
     """Install the course with the exact versions of constraints.txt; what is there already stays."""
-    say("Installing the course and its libraries; the first time this takes some minutes ...")
+    say("Installing the course and its libraries; the first time this takes some minutes.")
+    if subprocess.run([python, "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+        subprocess.run([python, "-m", "ensurepip"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # some tools make one without pip
     command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]
-    command += ["-c", os.path.join(root, "constraints.txt"), "-e", f"{root}[{EXTRAS}]"]
-    said = []
+    command += ["-c", os.path.join(root, "constraints.txt"), "-e", f"{root}[{extras}]"]
+    said, progress = [], Progress()
+    say(progress.line())
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=root)
     for raw in process.stdout or ():
         line = raw.decode(errors="replace").rstrip()
         said.append(line)
-        if line.lstrip().startswith(("Downloading", "Installing", "Building", "ERROR", "WARNING: Retrying")):
-            say("  " + line.strip()[:120])
+        news = progress.read(line)
+        if news:
+            say(news)
     if process.wait():
         raise Problem(explain("\n".join(said), "pip could not install everything:"))
     say("Ready.")
+
+
+class Progress:
+    """How far pip is, from what it says: a line now and then instead of one for each of a hundred packages."""
+
+    EVERY = 5.0  # seconds between two lines
+    LARGE = 30.0  # MB: a download that one waits for is named
+    DOWNLOAD = re.compile(r"Downloading (?:\S*/)?([^\s/]+?)-\d\S*\.(?:whl|tar\.gz|zip) \(([\d.]+) (bytes|kB|MB|GB)\)")
+
+    def __init__(self, clock=time.monotonic):
+        self.clock, self.said = clock, clock()
+        self.step, self.packages, self.megabytes = 1, 0, 0.0
+        self.now = None  # the download that goes on: its name and its MB
+
+    def read(self, text):
+        """Take in a line of pip's; return one to show, or None."""
+        text = text.strip()
+        if text.startswith(("ERROR", "WARNING: Retrying")):
+            return "  " + text[:120]
+        step, found = self.step, self.DOWNLOAD.match(text)
+        if text.startswith("Installing collected packages:"):
+            self.finish()
+            self.step, self.packages = 3, text.count(",") + 1
+        elif found:
+            self.finish()
+            self.step = 2
+            size = float(found.group(2)) * {"bytes": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}[found.group(3)]
+            self.now = (found.group(1).replace("_", "-"), size)
+        large = found and self.now[1] >= self.LARGE
+        if self.step == step and not large and self.clock() - self.said < self.EVERY:
+            return None
+        self.said = self.clock()
+        return self.line()
+
+    def finish(self):
+        """pip names a download when it begins: it has ended when the next line comes."""
+        if self.now:
+            self.packages, self.megabytes, self.now = self.packages + 1, self.megabytes + self.now[1], None
+
+    def line(self):
+        """Where the installation stands."""
+        if self.step == 1:
+            return "  step 1 of 3: looking up which packages are needed ..."
+        if self.step == 3:
+            return f"  step 3 of 3: installing {self.packages} packages ..."
+        now = ", now {} ({:.0f} MB)".format(*self.now) if self.now and self.now[1] >= self.LARGE else ""
+        return f"  step 2 of 3: downloading; {self.packages} packages, {self.megabytes:.0f} MB so far{now} ..."
 
 
 def explain(text, what):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import venv
 from collections import namedtuple
 from pathlib import Path
 
@@ -23,6 +24,8 @@ backend-path = ["."]
 name = "tiny"
 version = "1"
 """
+
+ALL = f"install {bootstrap.EXTRAS}"
 
 
 @pytest.fixture
@@ -44,15 +47,15 @@ def steps(monkeypatch):
         (Path(venv) / "bin" / "python").symlink_to(sys.executable)
 
     monkeypatch.setattr(bootstrap, "create", create)
-    monkeypatch.setattr(bootstrap, "install", lambda root, python, say: done.append("install"))
+    monkeypatch.setattr(bootstrap, "install", lambda root, python, say, extras: done.append(f"install {extras}"))
     monkeypatch.setattr(bootstrap, "check_space", lambda root: done.append("space"))
     return done
 
 
 def test_the_second_call_does_nothing(root, steps):
     python = bootstrap.prepare(str(root))
-    assert steps == ["space", "create", "install"] and Path(python) == root / ".venv" / "bin" / "python"
-    assert bootstrap.prepare(str(root)) == python and steps == ["space", "create", "install"]
+    assert steps == ["space", "create", ALL] and Path(python) == root / ".venv" / "bin" / "python"
+    assert bootstrap.prepare(str(root)) == python and steps == ["space", "create", ALL]
 
 
 @pytest.mark.parametrize("name", bootstrap.DECIDE)
@@ -60,13 +63,49 @@ def test_a_changed_dependency_file_installs_again_into_the_same_environment(root
     bootstrap.prepare(str(root))
     (root / name).write_text((root / name).read_text() + "\n# more")
     bootstrap.prepare(str(root))
-    assert steps == ["space", "create", "install", "space", "install"]
+    assert steps == ["space", "create", ALL, "space", ALL]
+
+
+def test_each_verb_gets_its_packages_once(root, steps):
+    """A student's lab goes without the tools of the tests; the tests add what is missing; then both start at once."""
+    few = bootstrap.FEWER["lab"]
+    for _ in range(2):
+        bootstrap.prepare(str(root), extras=few)
+    assert steps == ["space", "create", f"install {few}"]
+    for extras in (bootstrap.EXTRAS, few, bootstrap.EXTRAS):
+        bootstrap.prepare(str(root), extras=extras)
+    assert steps == ["space", "create", f"install {few}", "space", ALL]
+    (root / "constraints.txt").write_text("torch==2.14.0\n")
+    bootstrap.prepare(str(root), extras=few)  # the tools stay, and stay in step
+    assert steps[-2:] == ["space", ALL]
+
+
+@pytest.mark.parametrize(("verb", "extras"), [("lab", "course"), ("doctor", "course"), ("test", "course,test"), ("lock", "course,test")])
+def test_verbs_ask_for_their_extras(monkeypatch, verb, extras):
+    asked: list[str] = []
+    monkeypatch.setattr(bootstrap, "prepare", lambda root, extras: asked.append(extras) or sys.executable)
+    monkeypatch.setattr(bootstrap.os, "execv", lambda *_: None)  # it never comes back; and nothing must be started in its place
+    monkeypatch.setattr(bootstrap.subprocess, "call", lambda *_: 0)
+    monkeypatch.setattr(sys, "argv", ["bootstrap.py", verb])
+    bootstrap.main()
+    monkeypatch.setattr(sys, "argv", ["bootstrap.py"])
+    assert bootstrap.main() == 0  # only set up: everything
+    assert asked == [extras, bootstrap.EXTRAS]
+
+
+def test_an_environment_made_by_hand_is_kept_and_added_to(root, steps, monkeypatch):
+    """README: python3 -m venv .venv, pip install a small torch into it, make lab."""
+    venv.create(root / ".venv", with_pip=False, symlinks=True)
+    (torch,) = (root / ".venv").glob("lib/python*/site-packages")
+    (torch / "torch-2.13.0+cpu").mkdir()
+    bootstrap.prepare(str(root), extras="course")
+    assert steps == ["space", "install course"] and (torch / "torch-2.13.0+cpu").exists()
 
 
 def test_an_interrupted_installation_is_taken_up_again(root, steps, monkeypatch):
     finishing = bootstrap.install
 
-    def interrupted(root, python, say):
+    def interrupted(root, python, say, extras):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bootstrap, "install", interrupted)
@@ -75,7 +114,7 @@ def test_an_interrupted_installation_is_taken_up_again(root, steps, monkeypatch)
     assert not (root / ".venv" / bootstrap.STAMP).exists()
     monkeypatch.setattr(bootstrap, "install", finishing)
     bootstrap.prepare(str(root))
-    assert steps == ["space", "create", "space", "install"] and (root / ".venv" / bootstrap.STAMP).exists()
+    assert steps == ["space", "create", "space", ALL] and (root / ".venv" / bootstrap.STAMP).exists()
 
 
 def test_an_environment_whose_python_is_gone_is_made_anew(root, steps):
@@ -83,7 +122,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(root, steps):
     python.unlink()
     (root / ".venv" / "bin").rmdir()
     bootstrap.prepare(str(root))
-    assert steps[-3:] == ["space", "create", "install"]
+    assert steps[-3:] == ["space", "create", ALL]
 
 
 def test_a_moved_course_is_installed_again(root, steps, tmp_path):
@@ -174,6 +213,39 @@ def test_a_full_disk_is_named_before_anything_is_installed(root, monkeypatch, ca
 def test_what_pip_says_is_explained(said, remedy):
     text = bootstrap.explain(f"Collecting torch\n{said}", "pip could not:")
     assert remedy in text and said in text
+
+
+PIP = """Obtaining file:///course
+Collecting torch==2.13.0
+  Downloading torch-2.13.0-cp311-manylinux_2_28_x86_64.whl.metadata (29 kB)
+Collecting numpy
+  Using cached numpy-2.4.0-cp311-manylinux.whl.metadata (62 kB)
+Downloading typing_extensions-4.15.0-py3-none-any.whl (44 kB)
+Downloading numpy-2.4.0-cp311-manylinux.whl (16.9 MB)
+Downloading https://example.org/whl/cpu/torch-2.13.0%2Bcpu-cp311-manylinux_2_28_x86_64.whl (190.5 MB)
+WARNING: Retrying (Retry(total=4)) after connection broken
+Downloading soupsieve-2.8-py3-none-any.whl (36 kB)
+Using cached pillow-12.0.0-cp311.whl (7.0 MB)
+Installing collected packages: typing-extensions, numpy, torch, soupsieve, pillow
+Successfully installed numpy-2.4.0"""
+
+
+def test_progress_is_a_few_true_lines():
+    now = [0.0]
+    progress = bootstrap.Progress(clock=lambda: now[0])
+    shown = [progress.line()]
+    for line in PIP.splitlines():
+        now[0] += 1
+        shown.append(progress.read(line))
+    assert [line.strip() for line in shown if line] == [
+        "step 1 of 3: looking up which packages are needed ...",
+        "step 1 of 3: looking up which packages are needed ...",  # five seconds later: it is alive
+        "step 2 of 3: downloading; 0 packages, 0 MB so far ...",
+        "step 2 of 3: downloading; 2 packages, 17 MB so far, now torch (190 MB) ...",
+        "WARNING: Retrying (Retry(total=4)) after connection broken",
+        "step 3 of 3: installing 5 packages ...",
+    ]
+    assert progress.megabytes == pytest.approx(0.044 + 16.9 + 190.5 + 0.036)
 
 
 def test_something_else_in_the_place_of_the_environment_is_left_alone(root):
