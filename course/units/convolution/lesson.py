@@ -69,7 +69,7 @@ print("sum:", (window * kernel).sum().item())
 # Now let the window slide. Step through all nine places with the buttons, or click into the widget and use the arrow keys.
 
 # %%
-widgets.ConvolutionStepper(image, kernel)
+widgets.ConvolutionStepper(image, kernel, simple=True)
 
 # %% [markdown]
 # ## The same in code
