@@ -250,7 +250,7 @@ class Progress:
             self.step = 2
             size = float(found.group(2)) * {"bytes": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}[found.group(3)]
             self.now = (found.group(1).replace("_", "-"), size)
-        large = found and self.now[1] >= self.LARGE
+        large = found and self.now and self.now[1] >= self.LARGE
         if self.step == step and not large and self.clock() - self.said < self.EVERY:
             return None
         self.said = self.clock()

@@ -50,7 +50,10 @@ def as_markdown(head: Sequence[str], body: Sequence[Sequence[Cell]]) -> str:
 
 
 def as_html(head: Sequence[str], body: Sequence[Sequence[Cell]], caption: str) -> str:
-    """An HTML table with a caption and with scopes, so that a screen reader can tell which row and column a number belongs to."""
+    """An HTML table with scopes, so that a screen reader can tell which row and column a number belongs to, and its caption below.
+
+    The caption stands outside the table: inside, it would be squeezed to the table's width.
+    """
     columns = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in head)
     rows = []
     for first, *others in body:
@@ -58,6 +61,6 @@ def as_html(head: Sequence[str], body: Sequence[Sequence[Cell]], caption: str) -
         tail = "".join(f"<td>{cell}</td>" for cell in cells)
         rows.append(f'<tr><th scope="row">{html.escape(first.text)}</th>{tail}</tr>')
     return (
-        f'<table><caption style="caption-side: bottom; text-align: left">{html.escape(caption)}</caption>'
-        f"<thead><tr>{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        f"<table><thead><tr>{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        f"<p style='text-align: left; word-break: normal'>{html.escape(caption)}</p>"
     )

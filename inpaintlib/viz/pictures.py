@@ -28,7 +28,7 @@ def image_row(
     *,
     masks: Tensor | Sequence[Tensor | None] | None = None,
     notes: Sequence[str] | None = None,
-    width: float = theme.WIDTH,
+    width: float = theme.PICTURES,
 ) -> Figure:
     """Pictures side by side.
 
@@ -55,7 +55,7 @@ def image_grid(
     column_titles: Sequence[str] | None = None,
     masks: Tensor | Sequence[Tensor | None] | None = None,
     notes: Sequence[str] | None = None,
-    width: float = theme.WIDTH,
+    width: float = theme.PICTURES,
 ) -> Figure:
     """Pictures in reading order, ``columns`` of them in a row.
 

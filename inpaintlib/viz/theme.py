@@ -42,6 +42,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")  # a second sign beside each colour: no
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 
 WIDTH = 6.4  # inches: 614 CSS pixels, and still readable at half of it with the font sizes below
+PICTURES = 9.4  # of rows and grids of pictures: 902 CSS pixels fill a notebook's column, and a narrower page shrinks them
 _DPI = (150, 120, 96, 72)  # tried in this order until the picture is small enough
 _BYTES = 150_000  # for one picture: six of them leave a notebook below 1 MB after base64
 
@@ -148,6 +149,7 @@ def picture_html(png: bytes, *, alt: str, caption: str = "", width: int | None =
     source = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
     size = f' width="{width}"' if width else ""
     below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    size += ' style="max-width: 100%; height: auto"'
     return f'<figure><img src="{source}" alt="{html.escape(_alternative(alt), quote=True)}"{size}>{below}</figure>'
 
 
