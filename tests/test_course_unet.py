@@ -79,7 +79,9 @@ def parameters(width, depth, blocks, attention):
     return total + ((3 + 1) * widths[-1] * (widths[-1] + 1) + 2 * widths[-1] if attention else 0)
 
 
-@pytest.mark.parametrize("options", [{}, {"width": 8, "depth": 1, "attention": False}, {"width": 6, "depth": 2}, {"width": 16, "depth": 4, "blocks": 1}])
+@pytest.mark.parametrize(
+    "options", [{}, {"width": 8, "depth": 1, "attention": False}, {"width": 6, "depth": 2}, {"width": 16, "depth": 4, "blocks": 1}]
+)
 def test_layers_add_up(options):
     model = models.create("course_unet", **options)
     wanted = parameters(**{key: model.options[key] for key in ("width", "depth", "blocks", "attention")})
