@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["as_fillable", "as_image", "as_mask", "as_pair", "describe"]
+__all__ = ["as_blanked", "as_fillable", "as_image", "as_mask", "as_pair", "describe"]
 
 
 def describe(value: object) -> str:
@@ -111,9 +111,15 @@ def as_pair(image: Tensor, mask: Tensor, *, channels: int | None = None, values:
     return image, as_mask(mask, image, values=values)
 
 
+def as_blanked(image: Tensor, mask: Tensor, *, channels: int | None = None) -> tuple[Tensor, Tensor]:
+    """A checked pair with 0 in the hole: what an inpainter may look at. Not even a NaN under the hole can matter then."""
+    image, mask = as_pair(image, mask, channels=channels, values=False)
+    return as_pair(torch.where(mask > 0, image, torch.zeros_like(image)), mask)
+
+
 def as_fillable(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """A checked pair with at least one known pixel in each image: the door of inpainters that have nothing else to go by."""
-    image, mask = as_pair(image, mask)
+    """A blanked pair with at least one known pixel in each image: the door of inpainters that have nothing else to go by."""
+    image, mask = as_blanked(image, mask)
     blank = (mask.flatten(1).amax(1) == 0).nonzero().flatten().tolist()
     if blank:
         raise ValueError(

@@ -90,6 +90,15 @@ def test_pixels_under_the_hole_do_not_influence_the_result(name, case, instead):
     assert torch.equal(inpaint(changed, case.mask), inpaint(case.image, case.mask))
 
 
+@every
+@pytest.mark.parametrize("junk", [float("nan"), float("inf"), -7.0, 255.0])
+def test_not_even_what_is_no_pixel_value_matters_under_the_hole(name, junk):
+    image, mask = torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16)
+    mask[..., 5:8, 6:11] = 0
+    inpaint = baselines.get(name)
+    assert torch.equal(inpaint(torch.where(mask.bool(), image, junk), mask), inpaint(image, mask))
+
+
 @promised_by()
 def test_one_image_gives_what_it_gives_in_a_batch(name, case):
     inpaint = baselines.get(name)

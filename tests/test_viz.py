@@ -380,3 +380,8 @@ def test_no_text_is_cut_off_or_too_small(table: evaluation.Comparison) -> None:
             inside = extent.x0 >= -1 and extent.y0 >= -1 and extent.x1 <= box.x1 + 1 and extent.y1 <= box.y1 + 1
             assert inside, (number, text.get_text(), extent, box)
             assert float(text.get_fontsize()) >= 9
+
+
+def test_whole_numbers_other_than_bytes_are_no_picture():
+    with pytest.raises(TypeError, match=r"int64.*to\(torch.uint8\)"):
+        viz.image_row([torch.full((3, 2, 2), 200)])

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inpaintlib._check import as_pair
+from inpaintlib._check import as_blanked
 
 __all__ = ["Inpainter", "composite", "evaluating"]
 
@@ -81,9 +81,7 @@ class Inpainter(nn.Module):
         Returns:
             (B, 3, H, W), the known pixels unchanged.
         """
-        # Holes are blacked out before anything looks at the values: not even a NaN there may matter.
-        image, mask = as_pair(image, mask, channels=3, values=False)
-        image, mask = as_pair(composite(torch.zeros_like(image), image, mask), mask)
+        image, mask = as_blanked(image, mask, channels=3)
         self.check_size(image)
         with evaluating(self):
             weight = next(self.parameters())

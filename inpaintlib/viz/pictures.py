@@ -171,6 +171,8 @@ def _expect_length(name: str, values: Sequence[Any] | None, count: int) -> None:
 def _array(image: Tensor | np.ndarray) -> np.ndarray:
     """(H, W, 3) or (H, W), float in [0, 1]."""
     tensor = torch.as_tensor(image).detach().cpu()
+    if not tensor.is_floating_point() and tensor.dtype not in (torch.uint8, torch.bool):
+        raise TypeError(f"an image is {describe(image)}; expected float in [0, 1] or uint8. Convert whole numbers with .to(torch.uint8).")
     scale = 255.0 if tensor.dtype == torch.uint8 and tensor.max() > 1 else 1.0
     tensor = tensor.float() / scale
     while tensor.dim() > 2 and tensor.shape[0] == 1:
