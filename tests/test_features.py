@@ -297,10 +297,11 @@ def test_mistakes_end_with_one_line_that_helps(capsys, tmp_path):
         train.fit_classifier(Small(2), pictures(8, 0), epochs=1, batch_size=16)
 
 
-@pytest.mark.skipif(not (pretrained.FOLDER / "features_small.safetensors").exists(), reason="the weights do not ship yet")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_ships_knows_a_picture_from_noise_and_a_shift_from_a_swap(name):
     """A perceptual distance that is worth its name: a slightly moved photograph is nearer than one with as much noise, pixel by pixel."""
+    if not (pretrained.FOLDER / f"features_{name}.safetensors").exists():
+        pytest.skip("its weights do not ship yet")
     image = data.load_images("photos", "test", limit=60).float()
     moved = image.roll(1, -1)
     error = (moved - image).square().mean((1, 2, 3), keepdim=True)

@@ -215,7 +215,7 @@ class Progress(Callback):
 
     def line(self, run: Run) -> str:
         """The line, such as ``epoch 3.2 of 30  loss 0.0213  PSNR 31.2 dB  2100 images/s  12 min left``."""
-        total = f" of {run.total_steps / run.steps_per_epoch:g}" if run.total_steps else ""
+        total = f" of {round(run.total_steps / run.steps_per_epoch, 2):g}" if run.total_steps else ""
         parts = [f"epoch {run.epochs:.1f}{total}", f"loss {run.terms.get('loss', float('nan')):.4f}"]
         if "psnr_composited" in run.history:
             parts.append(f"PSNR {run.history.last('psnr_composited'):.2f} dB")
