@@ -67,10 +67,10 @@ def partial_conv2d(
     groups = _as_groups(x, mask, weight)
     y = F.conv2d(_masked(x, groups), weight, None, stride, padding, dilation)
     factor, new_mask = (m.to(y.dtype) for m in _window_factor(groups, weight.shape[-2:], stride, padding, dilation))
-    if bias is None:
-        return y.mul_(factor), new_mask
-    # factor and bias in one pass over the output; the product with new_mask keeps the bias out of the holes
-    return torch.addcmul(bias.to(y.dtype)[:, None, None] * new_mask, y, factor), new_mask
+    y = y.mul_(factor)  # in place: nothing else needs the plain sums, and memory is what this layer costs beside its convolution
+    if bias is not None:
+        y = y.addcmul_(bias.to(y.dtype)[:, None, None], new_mask)  # bias * new_mask: none in the holes
+    return y, new_mask
 
 
 def _masked(x: Tensor, groups: Groups) -> Tensor:

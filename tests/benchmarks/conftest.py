@@ -54,7 +54,7 @@ def ratio(benchmark: Any) -> Callable[..., float]:
     Whatever else the machine does can only make a run slower, so the best of many is the nearest to what the code costs.
     """
 
-    def measure(ours: Callable[[], object], other: Callable[[], object], *, rounds: int = 30) -> float:
+    def measure(ours: Callable[[], object], other: Callable[[], object], *, rounds: int = 60) -> float:
         benchmark.pedantic(ours, rounds=1, warmup_rounds=1)
         other()
         if benchmark.disabled:
