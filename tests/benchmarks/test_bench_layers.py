@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -65,7 +66,8 @@ print(peak() - before)
 
 def _peak(kind: str, batch: int) -> int:
     """KiB by which the largest resident memory of a fresh process grows in one step."""
-    run = subprocess.run([sys.executable, "-c", MEMORY, kind, str(batch)], capture_output=True, text=True, check=True)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}  # see Makefile: memory as it is by default
+    run = subprocess.run([sys.executable, "-c", MEMORY, kind, str(batch)], capture_output=True, text=True, check=True, env=env)
     return int(run.stdout)
 
 
