@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-__all__ = ["KeyedRandom"]
+if TYPE_CHECKING:
+    from course.checks.task import Case
+
+__all__ = ["KeyedRandom", "cases_from"]
 
 
 class KeyedRandom:
@@ -53,3 +58,26 @@ class KeyedRandom:
     def mask(self, *shape: int, hole: float = 0.4) -> Tensor:
         """A float32 mask: each place is a hole (0) with that probability, known (1) otherwise."""
         return (self.tensor(*shape) >= hole).float()
+
+
+def cases_from(draw: Mapping[str, Callable[[KeyedRandom], Case]]) -> Callable[..., Iterator[Case]]:
+    """The ``cases(task_id, key, count=20)`` of a unit's ``hidden.py``, from its ways to draw a case of each task.
+
+    Args:
+        draw: the id of a task to the function that draws one case of it.
+
+    Returns:
+        a function of the id, the instructor's key (bytes, at least 16) and how many cases: the same ones for the same key, and the first
+        ones the same for any count.
+
+    >>> cases = cases_from({"unit/task": lambda random: random.integer(0, 9)})
+    >>> key = b"a key for the doctest"
+    >>> list(cases("unit/task", key, 5))[:3] == list(cases("unit/task", key, 3))
+    True
+    """
+
+    def cases(task_id: str, key: bytes, count: int = 20) -> Iterator[Case]:
+        random = KeyedRandom(key, task_id)
+        return (draw[task_id](random) for _ in range(count))
+
+    return cases

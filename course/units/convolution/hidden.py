@@ -6,9 +6,9 @@ process and compares what comes back outside of it, with the oracle and the tole
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from course.checks.keyed import KeyedRandom
+from course.checks.keyed import KeyedRandom, cases_from
 from course.checks.task import Case
 
 
@@ -51,14 +51,5 @@ DRAW: dict[str, Callable[[KeyedRandom], Case]] = {
     "convolution/mean_filter": _mean_filter,
 }
 
-
-def cases(task_id: str, key: bytes, count: int = 20) -> Iterator[Case]:
-    """The hidden cases of a task, the same ones for the same key.
-
-    Args:
-        task_id: one of :data:`DRAW`.
-        key: the instructor's, at least 16 bytes.
-        count: how many; the first ones are the same for any count.
-    """
-    random = KeyedRandom(key, task_id)
-    return (DRAW[task_id](random) for _ in range(count))
+#: cases(task_id, key, count=20): the hidden cases of a task.
+cases = cases_from(DRAW)

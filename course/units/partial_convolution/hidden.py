@@ -6,12 +6,12 @@ process and compares what comes back outside of it, with the oracle and the tole
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from course.checks.keyed import KeyedRandom
+from course.checks.keyed import KeyedRandom, cases_from
 from course.checks.task import Case
 
 
@@ -70,14 +70,5 @@ DRAW: dict[str, Callable[[KeyedRandom], Case]] = {
     "partial_convolution/layers_until_full": _layers_until_full,
 }
 
-
-def cases(task_id: str, key: bytes, count: int = 20) -> Iterator[Case]:
-    """The hidden cases of a task, the same ones for the same key.
-
-    Args:
-        task_id: one of :data:`DRAW`.
-        key: the instructor's, at least 16 bytes.
-        count: how many; the first ones are the same for any count.
-    """
-    random = KeyedRandom(key, task_id)
-    return (DRAW[task_id](random) for _ in range(count))
+#: cases(task_id, key, count=20): the hidden cases of a task.
+cases = cases_from(DRAW)
