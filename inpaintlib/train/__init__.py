@@ -9,12 +9,13 @@
 """
 
 from inpaintlib.train import schedules
-from inpaintlib.train.callbacks import Callback, Checkpoint, EarlyStopping, Evaluate, JsonLog, Progress
+from inpaintlib.train.callbacks import Callback, Checkpoint, JsonLog, Progress
 from inpaintlib.train.checkpoint import CheckpointError
 from inpaintlib.train.diagnose import Diverged
 from inpaintlib.train.history import History
 from inpaintlib.train.loop import fit
 from inpaintlib.train.run import Run
+from inpaintlib.train.watching import EarlyStopping, Evaluate
 
 __all__ = [
     "Callback",
