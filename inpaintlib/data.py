@@ -124,6 +124,7 @@ class ImageSet:
         shuffle: bool = True,
         device: torch.device | str | None = None,
         drop_last: bool = False,
+        share: tuple[int, int] = (0, 1),
     ) -> Iterator[Tensor]:
         """One epoch of float batches (B, 3, H, W) in [0, 1].
 
@@ -137,10 +138,11 @@ class ImageSet:
             shuffle: draw an order; without, the images come as they lie.
             device: where the batches go; they travel as bytes. None leaves them where the images are.
             drop_last: leave out a last batch that is smaller.
+            share: (rank, ranks), for several processes that share each batch: only the rank-th of that many equal parts is made.
 
         Raises:
             TypeError: the generator is none.
-            ValueError: ``batch_size`` is not positive, or ``drop_last`` would leave nothing.
+            ValueError: ``batch_size`` is not positive, ``drop_last`` would leave nothing, or a share that there is not.
 
         >>> [len(batch) for batch in load_images("photos", "test", limit=10).batches(4)]
         [4, 4, 2]
@@ -152,11 +154,15 @@ class ImageSet:
             raise ValueError(f"{count} images do not fill one batch of {batch_size}, and drop_last would drop it; choose a smaller one.")
         if generator is not None and not isinstance(generator, torch.Generator):
             raise TypeError(f"generator is {describe(generator)}; expected a torch.Generator, such as torch.Generator().manual_seed(0).")
+        rank, ranks = share
+        if not 0 <= rank < ranks:
+            raise ValueError(f"share is {share!r}; expected (rank, ranks) with a rank from 0 on, below the number of ranks.")
         where = generator.device if generator is not None else torch.device("cpu")
         order = torch.randperm(count, generator=generator, device=where).cpu() if shuffle else torch.arange(count)
         flipped = (torch.rand(count, generator=generator, device=where) < 0.5).cpu() if flip else torch.zeros(count, dtype=torch.bool)
         stop = count - count % batch_size if drop_last else count
-        return self._draw(order[:stop].split(batch_size), flipped[:stop].split(batch_size), device)
+        parts = ([batch.tensor_split(ranks)[rank] for batch in whole[:stop].split(batch_size)] for whole in (order, flipped))
+        return self._draw(*parts, device)
 
     def _draw(self, order: Sequence[Tensor], flipped: Sequence[Tensor], device: torch.device | str | None) -> Iterator[Tensor]:
         for indices, turn in zip(order, flipped, strict=True):

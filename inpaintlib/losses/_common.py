@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from inpaintlib._check import as_image, as_mask, describe
+from inpaintlib._ranks import mean_over_ranks, sharing
 
-__all__ = ["Loss", "checked", "wide"]
+__all__ = ["Loss", "checked", "counted", "wide"]
 
 Loss = Callable[[Tensor, Tensor, Tensor], "Tensor | dict[str, Tensor]"]
 
@@ -34,3 +35,13 @@ def checked(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 def wide(tensor: Tensor) -> torch.dtype:
     """What to add many values up in: a float16 ends at 65504, which is less than the pixels of a batch."""
     return torch.promote_types(tensor.dtype, torch.float32)
+
+
+def counted(values: Tensor) -> Tensor:
+    """The divisor of a sum over a region, from the number of values in it: at least one value, not an epsilon, so that a mean stays exact.
+
+    Where several processes share a batch (``torchrun``), holes are spread over them unevenly, and the mean of their means would not be
+    that of the whole batch: so each divides by the mean number of all of them, and the mean of the quotients is right.
+    """
+    ranks = sharing()
+    return values.clamp(min=1) if ranks == 1 else (mean_over_ranks(values) * ranks).clamp(min=1) / ranks

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpaintlib._ssim import WINDOW, similarity
-from inpaintlib.losses._common import checked, wide
+from inpaintlib.losses._common import checked, counted, wide
 
 __all__ = ["border_weighted", "hole_l1", "hole_log_mse", "hole_mse", "l1", "mse", "ssim_loss", "valid_l1", "valid_mse"]
 
@@ -132,7 +132,7 @@ def border_weighted(prediction: Tensor, target: Tensor, mask: Tensor, *, weight:
     near = F.max_pool2d(hole, 2 * width + 1, stride=1, padding=width)  # the hole, grown by the width
     weights = hole + weight * (near - hole)
     total = ((prediction - target).square() * weights).sum(dtype=wide(prediction))
-    return total / (near.sum(dtype=wide(near)) * (prediction.numel() / near.numel())).clamp(min=1)
+    return total / counted(near.sum(dtype=wide(near)) * (prediction.numel() / near.numel()))
 
 
 def ssim_loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
@@ -154,6 +154,4 @@ def _region_mean(error: Tensor, region: Tensor, over: Over) -> Tensor:
     total = (error * region).sum(dtype=wide(error))  # (B, C, H, W) * (B, 1, H, W): the mask serves all channels
     if over == "image":
         return total / error.numel()
-    # A clamp at one value, not an epsilon: an empty region gives exactly 0, any other its exact mean.
-    values = region.sum(dtype=wide(region)) * (error.numel() / region.numel())
-    return total / values.clamp(min=1)
+    return total / counted(region.sum(dtype=wide(region)) * (error.numel() / region.numel()))  # exactly 0 for an empty region
