@@ -42,26 +42,21 @@ def save_checkpoint(run: Run, path: Path) -> None:
     from safetensors.torch import save
 
     run.flush()
-    tensors = {f"model.{name}": tensor for name, tensor in run.model.state_dict().items()}
+    tensors: dict[str, Tensor] = {}
+    optimizers: dict[str, Any] = {}
+    for name, player in run.players.items():
+        tensors |= {f"{name}.{key}": tensor for key, tensor in player.network.state_dict().items()}
+        optimizers[_optimizer(name)] = _save_optimizer(player.optimizer, f"{_optimizer(name)}.", tensors)
     if run.average:
         tensors |= {f"average.{name}": tensor for name, tensor in run.average.tensors.items()}
-    optimizer = run.optimizer.state_dict()
-    scalars: dict[str, Any] = {}
-    for index, values in optimizer["state"].items():
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer.{index}.{name}"] = value
-            else:
-                scalars[f"{index}.{name}"] = value
-    tensors |= {_RNG + "epoch": run.epoch_rng, _RNG + "masks": run.mask_rng.get_state(), _RNG + "torch": torch.get_rng_state()}
-    if run.device.type == "cuda":
-        tensors[_RNG + "cuda"] = torch.cuda.get_rng_state(run.device)
+    tensors |= {_RNG + "epoch": run.epoch_rng, _RNG + "masks": run.mask_rng.get_state()}
+    tensors |= {_RNG + name: state for name, state in run.chance.state().items()}
     state = {
         "format": FORMAT,
-        "model": describe_model(run.model),
+        **{name: describe_model(player.network) for name, player in run.players.items()},
+        **optimizers,
         "must_match": run.must_match,
         "should_match": run.should_match,
-        "optimizer": {"groups": [{k: v for k, v in g.items() if k != "params"} for g in optimizer["param_groups"]], "scalars": scalars},
         "counters": {name: getattr(run, name) for name in _COUNTERS},
         "callbacks": [[type(callback).__name__, callback.state()] for callback in run.callbacks],
     }
@@ -69,7 +64,25 @@ def save_checkpoint(run: Run, path: Path) -> None:
     write_atomically(path, save(packed, metadata={"state": json.dumps(state)}))
 
 
-_COUNTERS = ("step", "epoch", "position", "seconds", "train_seconds", "terms", "sums", "counted")
+_COUNTERS = ("step", "epoch", "position", "seconds", "train_seconds", "terms", "tallies")
+
+
+def _optimizer(player: str) -> str:
+    """The name under which a player's optimizer is kept."""
+    return "optimizer" if player == "model" else f"{player}_optimizer"
+
+
+def _save_optimizer(optimizer: torch.optim.Optimizer, prefix: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """Put its tensors among the others; returns the rest of its state."""
+    state = optimizer.state_dict()
+    scalars: dict[str, Any] = {}
+    for index, values in state["state"].items():
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"{prefix}{index}.{name}"] = value
+            else:
+                scalars[f"{index}.{name}"] = value
+    return {"groups": [{k: v for k, v in g.items() if k != "params"} for g in state["param_groups"]], "scalars": scalars}
 
 
 def describe_model(model: nn.Module) -> dict[str, Any]:
@@ -110,20 +123,21 @@ def restore(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: P
         CheckpointError: it belongs to another model, other settings, or another set of images.
     """
     _compare(run, tensors, state, path)
-    with torch.no_grad():
-        for name, tensor in run.model.state_dict().items():
-            tensor.copy_(tensors[f"model.{name}"])
+    with run.turns, torch.no_grad():
+        for name, player in run.players.items():
+            for key, tensor in player.network.state_dict().items():
+                tensor.copy_(tensors[f"{name}.{key}"])
         if run.average:
             for name, tensor in run.average.tensors.items():
                 tensor.copy_(tensors[f"average.{name}"])
-    _restore_optimizer(run, tensors, state)
+    for name, player in run.players.items():
+        _restore_optimizer(player.optimizer, f"{_optimizer(name)}.", tensors, state[_optimizer(name)])
     for name in _COUNTERS:
-        setattr(run, name, state["counters"][name])
+        if name in state["counters"]:
+            setattr(run, name, state["counters"][name])
     run.epoch_rng = tensors[_RNG + "epoch"]
     run.mask_rng.set_state(tensors[_RNG + "masks"])
-    torch.set_rng_state(tensors[_RNG + "torch"])
-    if run.device.type == "cuda" and _RNG + "cuda" in tensors:
-        torch.cuda.set_rng_state(tensors[_RNG + "cuda"], run.device)
+    run.chance.load({name.removeprefix(_RNG): tensor for name, tensor in tensors.items() if name.startswith(_RNG)})
     saved = list(state["callbacks"])
     for callback in run.callbacks:  # by kind, the first to the first: a resumed run may have another progress line
         match = next((entry for entry in saved if entry[0] == type(callback).__name__), None)
@@ -132,36 +146,43 @@ def restore(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: P
             callback.load(match[1])
 
 
-def _restore_optimizer(run: Run, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
+def _restore_optimizer(optimizer: torch.optim.Optimizer, prefix: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     values: dict[int, dict[str, Any]] = {}
     for key, tensor in tensors.items():
-        if key.startswith("optimizer."):
-            index, name = key.removeprefix("optimizer.").split(".", 1)
+        if key.startswith(prefix):
+            index, name = key.removeprefix(prefix).split(".", 1)
             parameter = parameters[int(index)]
             if tensor.shape == parameter.shape:  # the same memory layout as the parameter, as the optimizer itself makes it
                 tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
             values.setdefault(int(index), {})[name] = tensor
-    for key, value in state["optimizer"]["scalars"].items():
+    for key, value in state["scalars"].items():
         index, name = key.split(".", 1)
         values.setdefault(int(index), {})[name] = value
-    saved = run.optimizer.state_dict()
+    saved = optimizer.state_dict()
     groups = []
-    for now, before in zip(saved["param_groups"], state["optimizer"]["groups"], strict=True):
+    for now, before in zip(saved["param_groups"], state["groups"], strict=True):
         restored = {k: tuple(v) if isinstance(v, list) else v for k, v in before.items()}
         groups.append(now | restored | {"params": now["params"]})
-    run.optimizer.load_state_dict({"state": values, "param_groups": groups})
+    optimizer.load_state_dict({"state": values, "param_groups": groups})
 
 
 def _compare(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: Path) -> None:
-    here, there = describe_model(run.model), state["model"]
-    expected = {f"model.{name}": tuple(t.shape) for name, t in run.model.state_dict().items()}
-    found = {name: tuple(t.shape) for name, t in tensors.items() if name.startswith("model.")}
-    if here["name"] != there["name"] or expected != found:
+    if ("critic" in state) != ("critic" in run.players):
+        kinds = ("fit_adversarial, with a critic", "fit, without a critic")
+        wrote, reads = kinds if "critic" in state else kinds[::-1]
         raise CheckpointError(
-            f"{path} holds the model {there['name']} with options {there['options']}; this run trains {here['name']} with options "
-            f"{here['options']}. Make the model that the checkpoint belongs to, or choose another folder."
+            f"{path} was written by {wrote}; this run is one of {reads}. Resume it by what began it, or choose another folder."
         )
+    for name, player in run.players.items():
+        here, there = describe_model(player.network), state[name]
+        expected = {f"{name}.{key}": tuple(t.shape) for key, t in player.network.state_dict().items()}
+        found = {key: tuple(t.shape) for key, t in tensors.items() if key.startswith(f"{name}.")}
+        if here["name"] != there["name"] or expected != found:
+            raise CheckpointError(
+                f"{path} holds the {name} {there['name']} with options {there['options']}; this run trains {here['name']} with options "
+                f"{here['options']}. Make the {name} that the checkpoint belongs to, or choose another folder."
+            )
     if run.average and not any(name.startswith("average.") for name in tensors):
         raise CheckpointError(f"{path} was written without an average of the weights. Resume with ema=None, or start anew.")
     for name, value in state["must_match"].items():

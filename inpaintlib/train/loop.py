@@ -4,40 +4,23 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from inpaintlib._device import device as choose_device
+from inpaintlib._turns import shared_turns
 from inpaintlib.losses import Loss
 from inpaintlib.train import schedules
-from inpaintlib.train.average import WeightAverage
 from inpaintlib.train.callbacks import Callback
 from inpaintlib.train.checkpoint import open_folder
 from inpaintlib.train.history import History
-from inpaintlib.train.precision import choose as choose_precision
 from inpaintlib.train.run import Run
-from inpaintlib.train.setup import (
-    MakeOptimizer,
-    as_terms,
-    check_inputs,
-    check_settings,
-    finishing,
-    identity,
-    in_words,
-    interruptible,
-    look_at_first_batch,
-    make_optimizer,
-    memory_format,
-    seeded,
-    translated,
-    with_standard,
-)
+from inpaintlib.train.setup import MakeOptimizer, as_terms, finishing, interruptible, look_at_first_batch, prepare, seeded
 
-__all__ = ["fit", "train_step"]
+__all__ = ["begin_step", "compare", "descend", "fit", "predict", "train", "train_step"]
 
 
 def fit(
@@ -109,70 +92,15 @@ def fit(
         Diverged: a loss or a gradient that is no number any more.
         KeyboardInterrupt: after Ctrl-C, once the step is finished and saved; a second Ctrl-C does not wait.
     """
-    check_inputs(images, masks, loss)
-    check_settings(len(images), batch_size, epochs, minutes, lr=lr, clip=clip, log_every=log_every)
-    place = choose_device(device)
-    arithmetic = choose_precision(precision, place)
-    model.to(place, memory_format=memory_format(channels_last, place)).train()  # type: ignore[call-overload]
-    steps_per_epoch = max(1, len(images) // batch_size)
-    run = Run(
-        model=model,
-        forward=translated(model) if compile else model,
-        images=images.to(place) if place.type == "cuda" else images,
-        masks=masks,
-        loss=loss,
-        optimizer=make_optimizer(optimizer, model, lr, place),
-        schedule=schedules.by_name(schedule),
-        average=WeightAverage(model, ema) if ema is not None else None,
-        device=place,
-        precision=arithmetic,
-        batch_size=min(batch_size, len(images)),
-        steps_per_epoch=steps_per_epoch,
-        total_steps=None if epochs is None else max(1, math.ceil(epochs * steps_per_epoch)),
-        budget_seconds=None if minutes is None else 60 * minutes,
-        lr=lr,
-        clip=clip,
-        flip=flip,
-        seed=seed,
-        log_every=log_every,
-        out=None if out is None else Path(out),
-        stop=stop or threading.Event(),
-        callbacks=with_standard(callbacks, out is not None, progress, checkpoint_seconds),
-        must_match={
-            "batch_size": batch_size, "seed": seed, "flip": flip, "optimizer": in_words(optimizer),
-            "images": identity(images) if out is not None else "",
-        },
-        should_match={
-            "lr": lr, "schedule": in_words(schedule), "clip": clip, "ema": ema, "precision": arithmetic,
-            "masks": in_words(masks), "loss": in_words(loss), "epochs": epochs, "minutes": minutes,
-        },
+    run = prepare(
+        Run, model, images, masks, loss,
+        epochs=epochs, minutes=minutes, batch_size=batch_size, lr=lr, schedule=schedule, optimizer=optimizer, clip=clip, ema=ema,
+        flip=flip, seed=seed, device=device, precision=precision, channels_last=channels_last, compile=compile, callbacks=callbacks,
+        out=out, log_every=log_every, checkpoint_seconds=checkpoint_seconds, progress=progress, stop=stop,
     )
-    with seeded(run), open_folder(run, resume), interruptible(run), finishing(run):
-        train(run)
+    with shared_turns(model), seeded(run), open_folder(run, resume), interruptible(run), finishing(run):
+        train(run, train_step)
     return run.history
-
-
-def train(run: Run) -> None:
-    """The loop itself: epochs, batches, steps, and a word to the callbacks after each."""
-    for callback in run.callbacks:
-        callback.on_start(run)
-    run.start_clock()
-    while not run.done:
-        for image in run.rest_of_epoch():
-            train_step(run, image, run.draw_masks(image))
-            run.train_seconds += run.tick()
-            for callback in run.callbacks:
-                callback.on_step(run)
-            run.tick()
-            if run.done:
-                break
-        if run.position == run.steps_per_epoch:
-            run.next_epoch()
-            for callback in run.callbacks:
-                callback.on_epoch(run)
-    run.close_rows()
-    for callback in run.callbacks:
-        callback.on_end(run)
 
 
 def train_step(run: Run, image: Tensor, mask: Tensor) -> None:
@@ -186,22 +114,84 @@ def train_step(run: Run, image: Tensor, mask: Tensor) -> None:
     Raises:
         Diverged: the loss or its gradient is not finite; on a CPU before the weights are touched.
     """
+    begin_step(run, image, mask)
+    predictions = predict(run, image, mask)
+    descend(run, "model", compare(run, predictions, image, mask), image, mask)
+    run.end_step()
+
+
+def begin_step(run: Run, image: Tensor, mask: Tensor) -> None:
+    """Before each step: look at the very first batch, and set the learning rates."""
     if run.step == 0:
         look_at_first_batch(image, mask)
-    for group in run.optimizer.param_groups:
-        group["lr"] = run.lr * run.schedule(run.fraction, run.epochs)
+    for player in run.players.values():
+        for group in player.optimizer.param_groups:
+            group["lr"] = player.lr * run.schedule(run.fraction, run.epochs)
+
+
+def predict(run: Run, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """The network's raw predictions (B, 3, H, W): under ``""`` the one that counts, before it those of earlier stages, if it has any."""
     with run.autocast():
-        prediction = run.forward(image * mask, mask)  # the network never sees what it has to guess
-    terms = as_terms(run.loss(prediction.float(), image, mask))
+        answer = run.forward(image * mask, mask)  # the network never sees what it has to guess
+    found = {"": answer} if isinstance(answer, Tensor) else {"coarse.": answer.coarse, "": answer.refined}
+    return {stage: prediction.to(image.dtype) for stage, prediction in found.items()}
+
+
+def compare(run: Run, predictions: dict[str, Tensor], image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """The terms of the loss, of each stage."""
+    terms: dict[str, Tensor] = {}
+    for stage, prediction in predictions.items():
+        terms |= {stage + name: value for name, value in as_terms(run.loss(prediction, image, mask)).items()}
+    return terms
+
+
+def descend(run: Run, name: str, terms: dict[str, Tensor], image: Tensor, mask: Tensor, **also: Tensor) -> None:
+    """Follow the gradient of the sum of the terms one step down.
+
+    Args:
+        run: the run; the network ``name`` of its players moves.
+        terms: the terms of its loss, ``{name: scalar}``.
+        image, mask: the batch, for finding the cause if a number is none.
+        also: what else is to be noted of this step.
+    """
+    network, optimizer, _ = run.players[name]
     total = torch.stack(list(terms.values())).sum()
-
-    run.optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=True)
     total.backward()
-    norm = nn.utils.clip_grad_norm_(run.model.parameters(), run.clip or math.inf)
-    run.note({**terms, "loss": total}, norm, image, mask)
-
-    run.optimizer.step()
-    if run.average:
+    norm = nn.utils.clip_grad_norm_(network.parameters(), run.clip or math.inf)
+    if name == "model":
+        also["loss"] = total
+    run.note({**terms, **also}, norm, image, mask, name)
+    optimizer.step()
+    if run.average and name == "model":
         run.average.update(run.model, run.step)
-    run.step += 1
-    run.position += 1
+
+
+def train(run: Run, take_step: Callable[[Any, Tensor, Tensor], None]) -> None:
+    """The loop itself: epochs, batches, steps, and a word to the callbacks after each.
+
+    Args:
+        run: the run, ready to start or restored.
+        take_step: ``take_step(run, image, mask)``: what is done with a batch.
+    """
+    for callback in run.callbacks:
+        callback.on_start(run)
+    run.start_clock()
+    while not run.done:
+        for image in run.rest_of_epoch():
+            mask = run.draw_masks(image)
+            with run.turns:
+                take_step(run, image, mask)
+            run.train_seconds += run.tick()
+            for callback in run.callbacks:
+                callback.on_step(run)
+            run.tick()
+            if run.done:
+                break
+        if run.position == run.steps_per_epoch:
+            run.next_epoch()
+            for callback in run.callbacks:
+                callback.on_epoch(run)
+    run.close_rows()
+    for callback in run.callbacks:
+        callback.on_end(run)

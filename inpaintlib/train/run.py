@@ -10,15 +10,17 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from inpaintlib._check import describe
+from inpaintlib._turns import turns_of
 from inpaintlib.losses import Loss
 from inpaintlib.models.base import evaluating
 from inpaintlib.train.average import WeightAverage
+from inpaintlib.train.chance import Chance, GlobalChance
 from inpaintlib.train.diagnose import Diverged, explain
 from inpaintlib.train.history import History
 from inpaintlib.train.precision import autocast
@@ -27,7 +29,27 @@ from inpaintlib.train.schedules import Schedule
 if TYPE_CHECKING:
     from inpaintlib.train.callbacks import Callback
 
-__all__ = ["Run"]
+__all__ = ["Player", "Run"]
+
+
+class Player(NamedTuple):
+    """A network that learns, what moves it, and its highest learning rate."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    lr: float
+
+
+class Noted(NamedTuple):
+    """What was noted of a step and not looked at yet: the values of the terms, and last the length of the gradient, on the device."""
+
+    step: int
+    epochs: float
+    lr: float
+    player: str
+    last: bool  # whether nobody moves after the player in this step
+    names: list[str]
+    values: Tensor
 
 
 @dataclass
@@ -70,9 +92,8 @@ class Run:
     seconds: float = 0.0
     train_seconds: float = 0.0
     reason: str = ""  # why the run ended
-    terms: dict[str, float] = field(default_factory=dict)  # the losses of the last step that was looked at
-    sums: dict[str, float] = field(default_factory=dict)  # the losses since the last row of the history
-    counted: int = 0
+    terms: dict[str, float] = field(default_factory=dict)  # the newest value of each loss that was looked at
+    tallies: dict[str, tuple[float, int]] = field(default_factory=dict)  # the losses since the last row: sum, and number of steps
 
     def __post_init__(self) -> None:
         # Two streams of chance, so that another family of masks does not change the order of the images.
@@ -81,9 +102,25 @@ class Run:
         self.epoch_rng = self.image_rng.get_state()
         # Reading a number back from a GPU makes the processor wait for it: there the losses are looked at every few steps only.
         self.look_every = 1 if self.device.type == "cpu" else 16
+        self.chance: Chance = GlobalChance(self.device)
+        self.turns = turns_of(self.model)  # who holds them has the model to itself: a training step, a look from another thread
         self._clock = time.perf_counter()
         self._rate_from = (0, 0.0)
-        self._pending: list[tuple[int, float, float, list[str], Tensor]] = []
+        self._pending: list[Noted] = []
+
+    @property
+    def players(self) -> dict[str, Player]:
+        """The networks that learn, by the name under which checkpoints keep them."""
+        return {"model": Player(self.model, self.optimizer, self.lr)}
+
+    @property
+    def last_player(self) -> str:
+        """Who moves last in this step."""
+        return "model"
+
+    def passes(self, image: Tensor, mask: Tensor) -> Iterator[tuple[str, nn.Module, tuple[Tensor, Tensor]]]:
+        """The forward passes of a step, as (player, network, what it is called with): for finding out where a number went wrong."""
+        yield "model", self.model, (image * mask, mask)
 
     # -- where the run stands
 
@@ -168,20 +205,20 @@ class Run:
         """The model as it would be shipped: averaged weights, eval mode, no gradients; everything is put back afterwards."""
         self.flush()
         swapped = self.average.swapped(self.model) if self.average else nullcontext()
-        with swapped, torch.no_grad(), evaluating(self.model):
+        with self.turns, swapped, torch.no_grad(), evaluating(self.model):
             yield self.model
 
     # -- the losses, and the history
 
-    def note(self, terms: dict[str, Tensor], norm: Tensor, image: Tensor, mask: Tensor) -> None:
-        """Take note of the losses and the length of the gradient of the step that is about to be taken.
+    def note(self, terms: dict[str, Tensor], norm: Tensor, image: Tensor, mask: Tensor, player: str = "model") -> None:
+        """Take note of the losses and the length of the gradient of the step that a player is about to take.
 
         Raises:
             Diverged: one of them is NaN or infinite.
         """
         values = torch.stack([value.detach().float() for value in (*terms.values(), norm)])
         epochs = self.epoch + (self.position + 1) / self.steps_per_epoch
-        self._pending.append((self.step + 1, epochs, self._lr(), list(terms), values))
+        self._pending.append(Noted(self.step + 1, epochs, self._lr(), player, player == self.last_player, list(terms), values))
         if len(self._pending) >= self.look_every:
             self.flush(image, mask)
 
@@ -190,31 +227,36 @@ class Run:
         if not self._pending:
             return
         pending, self._pending = self._pending, []
-        for (step, epochs, lr, names, _), values in zip(pending, torch.stack([p[-1] for p in pending]).tolist(), strict=True):
-            *losses, norm = values
-            terms = dict(zip(names, losses, strict=True))
-            if not all(math.isfinite(value) for value in values):
-                raise Diverged(explain(self, step, epochs, terms, norm, image, mask))
-            self._count(step, epochs, lr, terms)
+        values = iter(torch.cat([noted.values for noted in pending]).tolist())  # one word from the device for all of them
+        for noted in pending:
+            terms, norm = dict(zip(noted.names, islice(values, len(noted.names)), strict=True)), next(values)
+            if not all(math.isfinite(value) for value in (*terms.values(), norm)):
+                raise Diverged(explain(self, noted.step, noted.epochs, terms, norm, image, mask, noted.player))
+            self._count(noted, terms)
 
-    def _count(self, step: int, epochs: float, lr: float, terms: dict[str, float]) -> None:
-        self.terms = terms
+    def _count(self, noted: Noted, terms: dict[str, float]) -> None:
+        self.terms |= terms
         for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-        self.counted += 1
-        if step % self.log_every == 0:
-            self._write_means(step, epochs, lr)
+            total, steps = self.tallies.get(name, (0.0, 0))
+            self.tallies[name] = total + value, steps + 1
+        if noted.last and noted.step % self.log_every == 0:
+            self._write_means(noted.step, noted.epochs, noted.lr)
 
     def _write_means(self, step: int, epochs: float, lr: float) -> None:
-        means = {name: total / self.counted for name, total in self.sums.items()}
+        means = {name: total / steps for name, (total, steps) in self.tallies.items()}
         row = {**means, "lr": lr, "images_per_second": self._rate()}
         self.record(row, step, epochs)
-        self.sums, self.counted = {}, 0
+        self.tallies = {}
+
+    def end_step(self) -> None:
+        """The step is done: count it."""
+        self.step += 1
+        self.position += 1
 
     def close_rows(self) -> None:
         """At the end: what was counted since the last row becomes a row too."""
         self.flush()
-        if self.counted:
+        if self.tallies:
             self._write_means(self.step, self.epochs, self._lr())
 
     def record(self, values: Mapping[str, float], step: int | None = None, epochs: float | None = None) -> None:

@@ -9,13 +9,21 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from inpaintlib._check import as_pair, describe
+from inpaintlib._device import device as choose_device
+from inpaintlib._turns import turns_of
+from inpaintlib.losses import Loss
+from inpaintlib.train import schedules
+from inpaintlib.train.average import WeightAverage
 from inpaintlib.train.callbacks import Callback, Checkpoint, JsonLog, Progress
+from inpaintlib.train.chance import chance
+from inpaintlib.train.precision import choose as choose_precision
 from inpaintlib.train.run import Run
 
 __all__ = [
@@ -30,12 +38,106 @@ __all__ = [
     "look_at_first_batch",
     "make_optimizer",
     "memory_format",
+    "prepare",
     "seeded",
     "translated",
     "with_standard",
 ]
 
 MakeOptimizer = Callable[[list[nn.Parameter], float], torch.optim.Optimizer]
+R = TypeVar("R", bound=Run)
+
+
+def prepare(
+    kind: type[R],
+    model: nn.Module,
+    images: Any,
+    masks: Any,
+    loss: Loss,
+    *,
+    epochs: float | None,
+    minutes: float | None,
+    batch_size: int,
+    lr: float,
+    schedule: str | schedules.Schedule,
+    optimizer: str | MakeOptimizer,
+    clip: float | None,
+    ema: float | None,
+    flip: bool,
+    seed: int,
+    device: str,
+    precision: str,
+    channels_last: bool | None,
+    compile: bool,
+    callbacks: Sequence[Callback],
+    out: str | Path | None,
+    log_every: int,
+    checkpoint_seconds: float,
+    progress: bool,
+    stop: threading.Event | None,
+    must_match: dict[str, Any] | None = None,
+    should_match: dict[str, Any] | None = None,
+    **more: Any,
+) -> R:
+    """A run, ready to start, from the settings of :func:`~inpaintlib.train.fit`.
+
+    Args:
+        kind: the class of the run.
+        must_match, should_match: what else a resumed run has to keep, or had better keep.
+        more: what the class has besides.
+    """
+    check_inputs(images, masks, loss)
+    check_settings(len(images), batch_size, epochs, minutes, lr=lr, clip=clip, log_every=log_every)
+    place = choose_device(device)
+    arithmetic = choose_precision(precision, place)
+    with turns_of(model):
+        model.to(place, memory_format=memory_format(channels_last, place)).train()  # type: ignore[call-overload]
+    whole = AllStages(model) if hasattr(model, "stages") else model
+    steps_per_epoch = max(1, len(images) // batch_size)
+    return kind(
+        model=model,
+        forward=translated(whole) if compile else whole,
+        images=images.to(place) if place.type == "cuda" else images,
+        masks=masks,
+        loss=loss,
+        optimizer=make_optimizer(optimizer, model, lr, place),
+        schedule=schedules.by_name(schedule),
+        average=WeightAverage(model, ema) if ema is not None else None,
+        device=place,
+        precision=arithmetic,
+        batch_size=min(batch_size, len(images)),
+        steps_per_epoch=steps_per_epoch,
+        total_steps=None if epochs is None else max(1, math.ceil(epochs * steps_per_epoch)),
+        budget_seconds=None if minutes is None else 60 * minutes,
+        lr=lr,
+        clip=clip,
+        flip=flip,
+        seed=seed,
+        log_every=log_every,
+        out=None if out is None else Path(out),
+        stop=stop or threading.Event(),
+        callbacks=with_standard(callbacks, out is not None, progress, checkpoint_seconds),
+        must_match={
+            "batch_size": batch_size, "seed": seed, "flip": flip, "optimizer": in_words(optimizer),
+            "images": identity(images) if out is not None else "", **(must_match or {}),
+        },
+        should_match={
+            "lr": lr, "schedule": in_words(schedule), "clip": clip, "ema": ema, "precision": arithmetic,
+            "masks": in_words(masks), "loss": in_words(loss), "epochs": epochs, "minutes": minutes, **(should_match or {}),
+        },
+        **more,
+    )
+
+
+class AllStages(nn.Module):
+    """A model that answers in stages, called for all of them: torch.compile and DDP, which wrap what is called, so see them too."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor, mask: Tensor) -> Any:
+        return self.model.stages(image, mask)
 
 
 def memory_format(channels_last: bool | None, place: torch.device) -> torch.memory_format:
@@ -66,7 +168,7 @@ def check_settings(count: int, batch_size: int, epochs: float | None, minutes: f
         if name in ("batch_size", "log_every") and not isinstance(value, int):
             raise ValueError(f"{name} is {value!r}; expected a whole number.")
     if count < batch_size:
-        warnings.warn(f"{count} images are fewer than a batch of {batch_size}: each step sees all of them.", stacklevel=3)
+        warnings.warn(f"{count} images are fewer than a batch of {batch_size}: each step sees all of them.", stacklevel=4)
     if epochs is None and minutes is None:
         raise ValueError("neither epochs nor minutes is given; expected one of them, such as epochs=10 or minutes=5.")
 
@@ -123,7 +225,7 @@ def look_at_first_batch(image: Tensor, mask: Tensor) -> None:
         warnings.warn(
             f"the masks leave {known:.0%} of the pixels known. Here 1 means known and 0 means hole: "
             "if yours are the other way round, train with 1 - mask.",
-            stacklevel=5,
+            stacklevel=6,
         )
 
 
@@ -165,9 +267,8 @@ def translated(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
 
 @contextmanager
 def seeded(run: Run) -> Iterator[None]:
-    """torch's own stream of chance (dropout draws from it) starts at the seed, and is given back to the caller as it was."""
-    with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):
-        torch.manual_seed(run.seed)
+    """What draws without a generator (dropout does) starts at the seed, and the caller's stream is left as it was."""
+    with chance(run.seed, run.device) as run.chance:
         yield
 
 
@@ -199,7 +300,9 @@ def finishing(run: Run) -> Iterator[None]:
     try:
         yield
     finally:
-        if run.average and run.step:
-            run.average.swap(run.model)
-        run.model.eval()
+        with run.turns:
+            if run.average and run.step:
+                run.average.swap(run.model)
+            for player in run.players.values():
+                player.network.eval()
         run.history.stopped_by = run.reason
