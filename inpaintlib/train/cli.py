@@ -16,11 +16,16 @@ import torch
 from inpaintlib import data, losses, masks, models
 from inpaintlib._device import device as choose_device
 from inpaintlib.models.pretrained import check_savable, save_pretrained
-from inpaintlib.train import Diverged, Evaluate, fit, report, schedules
+from inpaintlib.train import Diverged, Evaluate, fit, presets, report, schedules
 from inpaintlib.train.precision import choose as choose_precision
 
-EXAMPLES = """\
+EXAMPLES = f"""\
+presets
+{presets.in_words()}
+
 examples
+  python -m inpaintlib.train --preset s4 --minutes 10
+      S4's network with S4's settings, for ten minutes; whatever is given beside a preset wins
   python -m inpaintlib.train partial_unet --minutes 5
       five minutes on whatever images this machine has, thin lines as holes
   python -m inpaintlib.train vanilla_unet --option depth=3 --masks boxes --epochs 20 --out runs/boxes
@@ -42,7 +47,11 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,  # the command is written down again in the card, word by word
     )
-    p.add_argument("name", metavar="NAME", help=f"the model: {', '.join(models.names())}")
+    p.add_argument("name", metavar="NAME", nargs="?", help=f"the model: {', '.join(models.names())}; with --preset, the preset's own")
+    p.add_argument(
+        "--preset", choices=list(presets.PRESETS),
+        help="settings to start from: a seed's (s0 ... s4), or ours (course), see below; other options win over them",
+    )
     p.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, such as depth=3; repeatable")
 
     what = p.add_argument_group("what to learn from")
@@ -76,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--compile", action="store_true", help="let torch.compile translate the model first")
 
     files = p.add_argument_group("files")
-    files.add_argument("--out", metavar="DIR", help="the folder of the run (default: runs/NAME)")
+    files.add_argument("--out", metavar="DIR", help="the folder of the run (default: runs/NAME, or runs/PRESET-NAME)")
     files.add_argument("--resume", action="store_true", help="go on with the run in that folder; also fine when there is none yet")
     files.add_argument("--checkpoint-seconds", type=float, default=60.0, metavar="S", help="time between two checkpoints (default: 60)")
     files.add_argument("--evaluate", type=float, default=1.0, metavar="N", help="epochs between two looks at held-out images (default: 1)")
@@ -84,6 +93,23 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--card", default="", metavar="SENTENCE", help="a sentence that opens the card of the weights")
     files.add_argument("--export", metavar="PATH", help="where the weights go: NAME.safetensors (default: in the folder of the run)")
     return p
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line with its preset filled in: what was given wins over it."""
+    p = parser()
+    args = p.parse_args(arguments)
+    if args.preset:
+        settings = presets.get(args.preset).arguments()
+        if args.name not in (None, settings["name"]):
+            del settings["option"]  # of another network
+        if args.minutes is not None:
+            del settings["epochs"]  # a budget of time in its place
+        p.set_defaults(**settings)
+        args = p.parse_args(arguments)
+    if args.name is None:
+        p.error("NAME is missing: name a model, or a --preset")
+    return args
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
@@ -125,7 +151,7 @@ def command_line(arguments: list[str]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status: 0 done, 1 an error that is explained, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    args = parser().parse_args(arguments)
+    args = parse(arguments)
     stop = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda number, frame: stop.set())  # a cluster's polite end: finish the step, save
     try:
@@ -162,7 +188,7 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
     family = masks.parse(args.masks)
     loss = losses.parse(args.loss)
     options = parse_options(args.option)
-    out = Path(args.out or f"runs/{args.name}")
+    out = Path(args.out or "runs/" + (args.name if not args.preset else f"{args.preset}-{args.name}"))
     export = Path(args.export or out / f"{args.name}.safetensors")
     check_savable(export, {"about": args.card, "command": command_line(arguments)})
     torch.manual_seed(args.seed)
