@@ -12,7 +12,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, Protocol
 
 import torch
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from inpaintlib import metrics as measure
 from inpaintlib._check import as_image, as_mask, describe
 from inpaintlib._comparison import Bucket, Comparison, Interval, Metric, Row, mean_interval
+from inpaintlib._turns import turns_of
 
 __all__ = ["BUCKETS", "METRICS", "Bucket", "Comparison", "Interval", "Metric", "Row", "compare", "mean_interval"]
 
@@ -211,8 +212,9 @@ def _check_masks(holes: Tensor) -> None:
 @contextmanager
 def _undisturbed(inpainter: Inpainter, seed: int) -> Iterator[None]:
     """Without gradients, with the random numbers of ``seed``, a module in eval mode; afterwards everything is as it was before."""
-    training = {module for module in inpainter.modules() if module.training} if isinstance(inpainter, nn.Module) else set()
-    with torch.no_grad(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    turns = turns_of(inpainter) if isinstance(inpainter, nn.Module) else nullcontext()
+    with turns, torch.no_grad(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        training = {module for module in inpainter.modules() if module.training} if isinstance(inpainter, nn.Module) else set()
         torch.manual_seed(seed)
         for module in training:
             module.training = False

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from inpaintlib._check import as_blanked
+from inpaintlib._turns import turns_of
 
 __all__ = ["Inpainter", "composite", "evaluating"]
 
@@ -80,10 +81,12 @@ class Inpainter(nn.Module):
 
         Returns:
             (B, 3, H, W), the known pixels unchanged.
+
+        While the model is being trained in another thread, this waits for the end of the step and shows what that step left.
         """
         image, mask = as_blanked(image, mask, channels=3)
         self.check_size(image)
-        with evaluating(self):
+        with turns_of(self), evaluating(self):
             weight = next(self.parameters())
             prediction = self(image.to(weight.device, weight.dtype), mask.to(weight.device, weight.dtype))
         return composite(prediction.to(image).clamp(0, 1), image, mask)
