@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from torch import Tensor
 
-__all__ = ["DamagedError", "read_safetensors", "write_atomically"]
+__all__ = ["DamagedError", "lock", "read_safetensors", "unshared", "write_atomically"]
 
 
 class DamagedError(ValueError):
@@ -39,6 +39,34 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.close(folder)
 
 
+def lock(file: IO[Any]) -> None:
+    """Lock an open file until it is closed, or its process is gone.
+
+    Raises:
+        OSError: another process, or another opening in this one, has locked it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: its first byte is locked, whether it is there or not
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors with no memory in common, as safetensors wants them: of tied weights each name gets a copy."""
+    seen: set[int] = set()
+    apart: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        memory = tensor.untyped_storage().data_ptr()
+        apart[name] = tensor.clone() if memory in seen else tensor
+        seen.add(memory)
+    return apart
+
+
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of a safetensors file, and the words in its header.
 
@@ -49,8 +77,10 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     with open(path, "rb") as file:
-        head = file.read(2)
-    if head[:1] == b"\x80" or head == b"PK":  # the first bytes of a bare pickle, and of torch.save's zip
+        head = file.read(9)
+    # A safetensors file begins with the length of its JSON header, whose first byte may happen to be that of a pickle.
+    ours = head[8:] == b"{" and 8 + int.from_bytes(head[:8], "little") <= path.stat().st_size
+    if not ours and (head[:1] == b"\x80" or head[:2] == b"PK"):  # the first bytes of a bare pickle, and of torch.save's zip
         raise DamagedError(
             "is a pickle (what torch.save writes). Opening one can run code that somebody hid in it, so it is not opened. "
             "Where you trust its origin, turn it into safetensors with safetensors.torch.save_file"

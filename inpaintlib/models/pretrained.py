@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from inpaintlib._files import DamagedError, read_safetensors, write_atomically
+from inpaintlib._files import DamagedError, read_safetensors, unshared, write_atomically
 
 __all__ = ["FOLDER", "check_savable", "load_pretrained", "render_card", "save_pretrained"]
 
@@ -48,7 +48,8 @@ def save_pretrained(model: nn.Module, path: str | Path, card: dict[str, Any]) ->
         "card": json.dumps(card),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, save({key: _halve(key, tensor) for key, tensor in model.state_dict().items()}, metadata=metadata))
+    halves = unshared({key: _halve(key, tensor) for key, tensor in model.state_dict().items()})
+    write_atomically(path, save(halves, metadata=metadata))
     write_atomically(path.with_suffix(".md"), render_card(name, getattr(model, "options", {}), card).encode())
     return path
 

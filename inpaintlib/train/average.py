@@ -29,14 +29,17 @@ class WeightAverage:
         if not 0 < decay < 1:
             raise ValueError(f"ema is {decay}; expected a decay between 0 and 1, such as 0.999, or None for no averaging.")
         self.decay = decay
-        self.tensors = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        # Tied weights, one tensor under two names, are followed once: swapped twice, they would be swapped back.
+        once = {tensor.data_ptr() or name: name for name, tensor in reversed(model.state_dict().items())}  # 0: an empty tensor
+        self.tensors = {name: tensor.detach().clone() for name, tensor in model.state_dict().items() if name in set(once.values())}
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         """Move a little towards the weights after training step ``step`` (counted from 0)."""
         keep = min(self.decay, (1 + step) / (10 + step))
-        averages, weights = [], []
-        for average, weight in zip(self.tensors.values(), model.state_dict().values(), strict=True):
+        averages, weights, state = [], [], model.state_dict()
+        for name, average in self.tensors.items():
+            weight = state[name]
             if average.is_floating_point():
                 averages.append(average)
                 weights.append(weight)
@@ -47,7 +50,9 @@ class WeightAverage:
     @torch.no_grad()
     def swap(self, model: nn.Module) -> None:
         """Exchange the model's weights and the averaged ones, in place and to the bit; a second swap restores both."""
-        for average, weight in zip(self.tensors.values(), model.state_dict().values(), strict=True):
+        state = model.state_dict()
+        for name, average in self.tensors.items():
+            weight = state[name]
             held: Tensor = weight.clone()
             weight.copy_(average)
             average.copy_(held)
