@@ -16,8 +16,8 @@ from inpaintlib._device import device, profile
 
 __version__ = "0.1.0"
 _PARTS = (
-    "baselines", "data", "evaluation", "example", "features", "layers", "losses", "masks", "metrics", "models", "published", "tiling",
-    "train", "viz", "widgets",
+    "baselines", "data", "evaluation", "example", "features", "layers", "leaderboard", "losses", "masks", "metrics", "models", "published",
+    "tiling", "train", "viz", "widgets",
 )  # fmt: skip
 __all__ = ["device", "profile", *_PARTS]
 

@@ -185,7 +185,7 @@ def _by_hole(ax: Axes, table: Comparison, metric: Metric) -> None:
     places = range(len(table.buckets))
     for index, row in enumerate(table.rows):
         values = [bucket.rows[index].values[metric.name] for bucket in table.buckets]
-        shift = 0.06 * (index - (len(table.rows) - 1) / 2)  # so that the bars do not hide each other
+        shift = min(0.06, 0.7 / len(table.rows)) * (index - (len(table.rows) - 1) / 2)  # so that the bars do not hide each other
         across, up, bars = [p + shift for p in places], [v.mean for v in values], [_half(v) for v in values]
         ax.errorbar(across, up, yerr=bars, label=row.inpainter, **_look(index))
     ax.set_xticks(places, [f"{100 * b.low:g}-{100 * b.high:g}" for b in table.buckets])
@@ -199,7 +199,8 @@ def _by_time(ax: Axes, table: Comparison, metric: Metric) -> None:
         ax.errorbar(row.milliseconds or 0.0, value.mean, yerr=_half(value), label=row.inpainter, **_look(index) | {"linestyle": "none"})
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_formatter("{x:g}")
+    low, high = ax.get_xlim()
+    ax.xaxis.set_minor_formatter("{x:g}" if high < 30 * low else "")  # over more decades the numbers between would run into each other
     ax.set_xlabel("time an image (ms)")
     ax.set_ylabel(_better(metric))
 
