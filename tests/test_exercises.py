@@ -9,6 +9,7 @@ import importlib
 import inspect
 import io
 import itertools
+import os
 import re
 import time
 import types
@@ -22,14 +23,16 @@ import scipy.signal
 import torch
 import torch.nn.functional as F
 
-from course import source
+from course import Tree, source, syllabus
 from course.checks import Case, check, get, names, run, score
 from course.checks.judge import diagnose, expected_answer, judge
 from course.checks.run import draw_cases
 from course.checks.task import OpenTask
 
 UNITS = Path(__file__).resolve().parents[1] / "course" / "units"
-TOPICS = sorted(path.parent.name for path in UNITS.glob("*/exercise.py"))
+READY = [unit.slug for unit in syllabus.load(Tree(UNITS.parents[1])).units if unit.ready]
+# A unit that is being written: TOPIC=metrics python -m pytest tests/test_exercises.py
+TOPICS = sorted(topic for topic in os.environ.get("TOPIC", "").split() or READY if (UNITS / topic / "exercise.py").exists())
 TASKS = [name for topic in TOPICS for name in names(topic)]
 CODED = [name for name in TASKS if not isinstance(get(name), OpenTask)]
 KEY = b"the key of the tests, not of a class"

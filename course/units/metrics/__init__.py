@@ -1,0 +1,1 @@
+"""How good is a filling? Lesson, exercise, checks, hidden cases, mutants."""
