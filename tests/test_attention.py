@@ -73,8 +73,8 @@ def slow(query, source, mask, patch, rate, scale, propagate, min_known):
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10_000),
-    patch=st.sampled_from([1, 3]),
-    rate=st.sampled_from([1, 2]),
+    patch=st.sampled_from([1, 3, 5]),
+    rate=st.sampled_from([1, 2, 3]),
     propagate=st.booleans(),
     scale=st.sampled_from([0.5, 10.0]),
     min_known=st.sampled_from([0.5, 1.0]),
@@ -103,6 +103,15 @@ def test_gradients_by_finite_differences(options):
     mask = torch.ones(2, 1, 4, 6)
     mask[0, 0, 1, 1] = mask[1, 0, 0, 5] = 0
     assert torch.autograd.gradcheck(lambda q, s: contextual_attention(q, s, mask, scale=2.0, **options)[0], (query, source))
+
+
+def test_second_derivatives_by_finite_differences():
+    """A critic with attention would need them for its gradient penalty."""
+    g = torch.Generator().manual_seed(0)
+    query, source = (torch.randn(1, 2, 2, 4, generator=g, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    mask = torch.ones(1, 1, 2, 4)
+    mask[..., 0, 3] = 0
+    assert torch.autograd.gradgradcheck(lambda q, s: contextual_attention(q, s, mask, rate=2, min_known=0.3)[0], (query, source))
 
 
 # --- the mistakes of public code, each with a test that our layer passes ---------------------------------------------------

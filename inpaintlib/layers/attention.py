@@ -8,8 +8,11 @@ A convolution sees a small window; what fits into a large hole may lie far away.
     y            = at each place the weighted mean of the source's patches, averaged where pasted patches overlap
 
 Hole patches are masked with minus infinity, so that their weight is exactly 0 and the others sum to 1. (Multiplying their score by 0
-instead leaves them e^0 = 1 in the sum.) Every sample has its own mask. Nothing loops over the samples: all four steps are products of
-batches of matrices.
+instead leaves them e^0 = 1 in the sum.) Every sample has its own mask, and nothing loops over the samples.
+
+No patch is ever cut out. Two patches are as alike as their pixels are: with S(i, j) the product of pixel i of the query and pixel j of the
+source, the product of two 3 x 3 patches is the sum of S(i + d, j + d) over nine steps d, that is along the diagonals of S. Comparing
+patches, support by the neighbours and pasting are therefore one and the same small sum, and all products of matrices nine times smaller.
 
 Source: J. Yu et al., Generative Image Inpainting with Contextual Attention, CVPR 2018, section 4.1. Their public code divides by the norm
 of the source's patch alone; this is the cosine of the paper's equation 1.
@@ -18,6 +21,7 @@ of the source's patch alone; this is the cosine of the paper's equation 1.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -72,39 +76,63 @@ def contextual_attention(
     [0, 0, -2, -2]
     """
     mask = _check(query, source, mask, patch, rate, min_known)
-    batch, _, height, width = query.shape
     dtype = torch.promote_types(query.dtype, torch.float32)  # ten times a sum of nine scores needs more digits than half precision has
     with torch.autocast("cpu" if query.is_meta else query.device.type, enabled=False):
         query_, source_, mask_ = query.to(dtype), source.to(dtype), mask.to(dtype)
         score, known = _match(query_[..., ::rate, ::rate], source_[..., ::rate, ::rate], _cells(mask_, rate), patch, min_known)
         if propagate:
-            score = _support(_support(score, 2, 4), 1, 3)  # along the rows, then down the columns
-        weight = _softmax_over_known(scale * score.reshape(batch, math.prod(score.shape[1:3]), -1), known)  # (B, places, patches)
-        y = _paste(weight, source_ * mask_, mask_, rate, (height, width))
+            score = _over_patches(score, 1)
+        weight = _softmax_over_known(scale * score.flatten(3).flatten(1, 2), known)  # (B, places, patches)
+        y = _paste(weight.view(score.shape), source_ * mask_, mask_, rate)
     return y.to(query.dtype), _field(weight, score.shape)
 
 
 def _match(query: Tensor, source: Tensor, mask: Tensor, patch: int, min_known: float) -> tuple[Tensor, Tensor]:
     """Cosine of each patch of the query with each known one of the source (B, h, w, h', w'), and which are known (B, h' * w')."""
-    batch, (h, w), (hs, ws), pad = query.shape[0], query.shape[2:], source.shape[2:], patch // 2
-    ours = F.normalize(F.unfold(query, patch, padding=pad), dim=1, eps=EPS)  # (B, C * patch**2, h * w)
-    theirs = F.normalize(F.unfold(source * mask, patch, padding=pad), dim=1, eps=EPS)
-    places = F.unfold(torch.ones_like(mask), patch, padding=pad).sum(1)  # fewer at the image's border
-    known = F.unfold(mask, patch, padding=pad).sum(1) >= min_known * places - 1e-3
-    score = torch.bmm(ours.transpose(1, 2), theirs * known[:, None])  # a hole patch supports none of its neighbours
-    return score.view(batch, h, w, hs, ws), known
+    batch, (h, w), (hs, ws), source = query.shape[0], query.shape[2:], source.shape[2:], source * mask
+    pixels = torch.bmm(query.flatten(2).transpose(1, 2), source.flatten(2))  # (B, h * w, h' * w'): products of single pixels
+    products = _over_patches(pixels.view(batch, h, w, hs, ws), patch // 2)
+    places = _box_sum(torch.ones_like(mask), patch)  # fewer at the image's border
+    known = _box_sum(mask, patch) >= min_known * places - 1e-3
+    ours, theirs = _inverse_norm(query, patch), _inverse_norm(source, patch) * known  # a hole patch supports none of its neighbours
+    return products * ours.view(batch, h, w, 1, 1) * theirs.view(batch, 1, 1, hs, ws), known.flatten(1)
 
 
-def _support(score: Tensor, ours: int, theirs: int) -> Tensor:
-    """Add the scores one step before and one step after, query and source moving together along these two axes."""
-    n, m = score.shape[ours], score.shape[theirs]
-    pads = [0, 0] * score.dim()
-    for axis in (ours, theirs):
-        at = 2 * (score.dim() - 1 - axis)  # F.pad counts the axes from the last
-        pads[at : at + 2] = [1, 1]
-    padded = F.pad(score, pads)
-    before, here, after = (padded.narrow(ours, i, n).narrow(theirs, i, m) for i in range(3))
-    return before + here + after
+def _inverse_norm(x: Tensor, patch: int) -> Tensor:
+    """1 / the length of the patch around each place, (B, 1, h, w)."""
+    return _box_sum(x.square().sum(1, keepdim=True), patch).clamp(min=EPS**2).rsqrt()
+
+
+def _box_sum(x: Tensor, patch: int) -> Tensor:
+    return F.avg_pool2d(x, patch, stride=1, padding=patch // 2, divisor_override=1)
+
+
+def _over_patches(x: Tensor, reach: int) -> Tensor:
+    """Sum of x(i + d, j + d) over all steps d of at most ``reach`` down and to the right; x is (B, h, w, h', w'), i and j its two pairs."""
+    return _Diagonal.apply(_Diagonal.apply(x, 2, 4, reach, reach), 1, 3, reach, reach)
+
+
+class _Diagonal(torch.autograd.Function):
+    """x, and x moved by up to ``before`` steps forwards and up to ``after`` backwards along two axes at once; nothing comes from outside.
+
+    What moved forwards moves back in the derivative: it is the same sum with ``before`` and ``after`` exchanged.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, ours: int, theirs: int, before: int, after: int) -> Tensor:
+        ctx.options = ours, theirs, after, before
+        total, (n, m) = x.clone(), (x.shape[ours], x.shape[theirs])
+        for step in range(1, min(max(before, after), n - 1, m - 1) + 1):
+            late, early = (((ours, start, n - step), (theirs, start, m - step)) for start in (step, 0))
+            if step <= before:
+                total.narrow(*late[0]).narrow(*late[1]).add_(x.narrow(*early[0]).narrow(*early[1]))
+            if step <= after:
+                total.narrow(*early[0]).narrow(*early[1]).add_(x.narrow(*late[0]).narrow(*late[1]))
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, up: Tensor) -> tuple[Tensor | None, ...]:
+        return _Diagonal.apply(up, *ctx.options), None, None, None, None
 
 
 def _softmax_over_known(logits: Tensor, known: Tensor) -> Tensor:
@@ -114,13 +142,23 @@ def _softmax_over_known(logits: Tensor, known: Tensor) -> Tensor:
     return torch.softmax(logits, dim=-1) * some[:, None]
 
 
-def _paste(weight: Tensor, source: Tensor, mask: Tensor, rate: int, size: tuple[int, int]) -> Tensor:
-    """Lay the source's patches over each other by weight; a pixel is the mean of the known ones that land on it."""
-    half = (rate + 1) // 2  # a patch is its own cell and half a neighbour on each side
-    side = rate + 2 * half
+def _paste(weight: Tensor, source: Tensor, mask: Tensor, rate: int) -> Tensor:
+    """Lay the source's patches over each other by weight (B, h, w, h', w'); a pixel is the mean of the known ones that land on it.
+
+    A patch is its own cell of ``rate`` x ``rate`` pixels and half a neighbour on each side. So a pixel near the left of its cell is reached
+    by the cell to the left too, one near the right by the cell to the right: at each position inside a cell other neighbours join in.
+    """
+    half = (rate + 1) // 2
+    batch, h, w = weight.shape[:3]
     # The mask travels as one more channel: pasted alike, it says how much was known at each pixel.
-    patches = F.unfold(torch.cat([source, mask], dim=1), side, padding=half, stride=rate)  # (B, (C + 1) * side**2, patches)
-    pasted = F.fold(torch.bmm(patches, weight.transpose(1, 2)), size, side, padding=half, stride=rate)
+    both = torch.cat([source, mask], dim=1)
+    taken = []
+    for down in range(rate):
+        rows = _Diagonal.apply(weight, 1, 3, int(down < half), int(down >= rate - half))
+        for right in range(rate):
+            reached = _Diagonal.apply(rows, 2, 4, int(right < half), int(right >= rate - half))
+            taken.append(torch.bmm(both[..., down::rate, right::rate].flatten(2), reached.flatten(3).flatten(1, 2).transpose(1, 2)))
+    pasted = F.pixel_shuffle(torch.stack(taken, dim=2).view(batch, -1, h, w), rate)  # each in its place of the cells
     total, known = pasted[:, :-1], pasted[:, -1:]
     return total / known.clamp(min=1e-6)
 
