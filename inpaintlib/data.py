@@ -161,8 +161,8 @@ class ImageSet:
         order = torch.randperm(count, generator=generator, device=where).cpu() if shuffle else torch.arange(count)
         flipped = (torch.rand(count, generator=generator, device=where) < 0.5).cpu() if flip else torch.zeros(count, dtype=torch.bool)
         stop = count - count % batch_size if drop_last else count
-        parts = ([batch.tensor_split(ranks)[rank] for batch in whole[:stop].split(batch_size)] for whole in (order, flipped))
-        return self._draw(*parts, device)
+        mine, turns = ([batch.tensor_split(ranks)[rank] for batch in whole[:stop].split(batch_size)] for whole in (order, flipped))
+        return self._draw(mine, turns, device)
 
     def _draw(self, order: Sequence[Tensor], flipped: Sequence[Tensor], device: torch.device | str | None) -> Iterator[Tensor]:
         for indices, turn in zip(order, flipped, strict=True):

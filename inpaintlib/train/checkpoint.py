@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,9 +212,13 @@ def open_folder(run: Run, resume: bool) -> Iterator[None]:
             raise CheckpointError("resume was asked for, but no folder is given; expected out=, the folder that the run wrote to.")
         yield
         return
-    run.out.mkdir(parents=True, exist_ok=True)
-    with _locked(run.out):
-        _go_on(run, resume)
+    folder = run.out
+    with ExitStack() as held:  # by rank 0, if there are several processes; what it reads, it hands to the others
+        found = run.ranks.from_first(lambda: _take(folder, resume, held))
+        if found:
+            restore(run, *found)
+            if run.ranks.first:
+                _shorten_log(run, folder / "log.jsonl")
         yield
 
 
@@ -232,21 +236,29 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _go_on(run: Run, resume: bool) -> None:
-    assert run.out is not None
-    last, log = run.out / "last.safetensors", run.out / "log.jsonl"
+def _take(folder: Path, resume: bool, held: ExitStack) -> tuple[dict[str, Tensor], dict[str, Any], Path] | None:
+    """Lock and sweep the folder; returns the checkpoint to go on from, if there is one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held.enter_context(_locked(folder))
+    last = folder / "last.safetensors"
     if not last.exists():
-        last = run.out / "best.safetensors"
-    for partial in run.out.glob(".*.partial"):  # what a killed run was about to write
+        last = folder / "best.safetensors"
+    for partial in folder.glob(".*.partial"):  # what a killed run was about to write
         partial.unlink(missing_ok=True)
     if last.exists() and not resume:
-        raise CheckpointError(f"{run.out} already holds a run. Go on with it (resume=True, or --resume), or choose another folder.")
-    if not last.exists():
-        log.unlink(missing_ok=True)  # of a run that died before its first checkpoint
-        return
-    restore(run, *load_checkpoint(last), last)
-    if log.exists():
-        # The killed run may have logged steps that will now be done again.
-        rows = [row for row in History.read(log).rows if row["step"] <= run.step]
-        run.history.rows[:] = rows
-        write_atomically(log, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        raise CheckpointError(f"{folder} already holds a run. Go on with it (resume=True, or --resume), or choose another folder.")
+    if last.exists():
+        return *load_checkpoint(last), last
+    (folder / "log.jsonl").unlink(missing_ok=True)  # of a run that died before its first checkpoint
+    return None
+
+
+def _shorten_log(run: Run, log: Path) -> None:
+    """Take out of the log what the killed run had logged after its checkpoint: these steps will now be done again."""
+    rows = [row for row in History.read(log).rows if row["step"] <= run.step] if log.exists() else []
+    run.history.rows[:] = rows
+    since_last_row = max((steps for _, steps in run.tallies.values()), default=0)
+    if run.step - since_last_row > (rows[-1]["step"] if rows else 0):
+        warnings.warn(f"{log} does not reach up to step {run.step}, from where the run goes on: the rows between are lost.", stacklevel=6)
+        run.record({**run.terms, "lr": run._lr(), "images_per_second": round(run.images_per_second, 1)})  # what the checkpoint knows
+    write_atomically(log, "".join(json.dumps(row) + "\n" for row in run.history.rows).encode())

@@ -11,16 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inpaintlib._ranks import together
 from inpaintlib._turns import shared_turns
 from inpaintlib.losses import Loss
-from inpaintlib.train import schedules
+from inpaintlib.train import distributed, schedules
 from inpaintlib.train.callbacks import Callback
 from inpaintlib.train.checkpoint import open_folder
 from inpaintlib.train.history import History
 from inpaintlib.train.run import Run
 from inpaintlib.train.setup import MakeOptimizer, as_terms, finishing, interruptible, look_at_first_batch, prepare, seeded
 
-__all__ = ["begin_step", "compare", "descend", "fit", "predict", "train", "train_step"]
+__all__ = ["begin_step", "carry_out", "compare", "descend", "fit", "predict", "train", "train_step"]
 
 
 def fit(
@@ -56,6 +57,9 @@ def fit(
     Each step takes a batch of images, draws a fresh mask for each, shows the network the image with its holes blacked out, and lets the
     loss compare the raw prediction with the undamaged image. Afterwards the model carries the averaged weights (``ema``), in eval mode.
 
+    In a script that ``torchrun`` started, all processes train the one model: each takes its share of every batch, and rank 0 alone calls
+    the callbacks and writes (see docs/distributed.md).
+
     Args:
         model: called as ``model(image, mask)``, returns the raw prediction (B, 3, H, W) in [0, 1].
         images: an :class:`~inpaintlib.data.ImageSet`.
@@ -63,7 +67,7 @@ def fit(
         loss: ``(prediction, target, mask)`` -> a scalar, or ``{name: scalar}`` whose sum is minimised.
         epochs: passes over the images; 0.5 is half a pass.
         minutes: a budget of time instead, or besides: whichever ends first.
-        batch_size: images in a step; a smaller set of images is one batch.
+        batch_size: images in a step, of all processes together under ``torchrun``; a smaller set of images is one batch.
         lr: the highest learning rate.
         schedule: "one_cycle", "cosine", "step" (x0.1 every 10 epochs), "constant", or any of :mod:`inpaintlib.train.schedules`.
         optimizer: "adam", "adamw", "sgd", or a function ``(parameters, lr)`` -> optimizer.
@@ -90,6 +94,7 @@ def fit(
         TypeError, ValueError: images, masks or settings that cannot work, each with what to do instead.
         CheckpointError: the folder holds a run already, or its checkpoint cannot be used.
         Diverged: a loss or a gradient that is no number any more.
+        PeerLost: another process of the run has died.
         KeyboardInterrupt: after Ctrl-C, once the step is finished and saved; a second Ctrl-C does not wait.
     """
     run = prepare(
@@ -98,9 +103,7 @@ def fit(
         flip=flip, seed=seed, device=device, precision=precision, channels_last=channels_last, compile=compile, callbacks=callbacks,
         out=out, log_every=log_every, checkpoint_seconds=checkpoint_seconds, progress=progress, stop=stop,
     )
-    with shared_turns(model), seeded(run), open_folder(run, resume), interruptible(run), finishing(run):
-        train(run, train_step)
-    return run.history
+    return carry_out(run, train_step, resume)
 
 
 def train_step(run: Run, image: Tensor, mask: Tensor) -> None:
@@ -158,6 +161,7 @@ def descend(run: Run, name: str, terms: dict[str, Tensor], image: Tensor, mask: 
     total = torch.stack(list(terms.values())).sum()
     optimizer.zero_grad(set_to_none=True)
     total.backward()
+    distributed.finish_gradient(run, name)
     norm = nn.utils.clip_grad_norm_(network.parameters(), run.clip or math.inf)
     if name == "model":
         also["loss"] = total
@@ -165,6 +169,13 @@ def descend(run: Run, name: str, terms: dict[str, Tensor], image: Tensor, mask: 
     optimizer.step()
     if run.average and name == "model":
         run.average.update(run.model, run.step)
+
+
+def carry_out(run: Run, take_step: Callable[[Any, Tensor, Tensor], None], resume: bool) -> History:
+    """Train from the first step, or with ``resume`` from the last checkpoint, to the last; whatever happens, leave things in order."""
+    with distributed.in_step(run), shared_turns(run.model), seeded(run), open_folder(run, resume), interruptible(run), finishing(run):
+        train(run, take_step)
+    return run.history
 
 
 def train(run: Run, take_step: Callable[[Any, Tensor, Tensor], None]) -> None:
@@ -177,15 +188,17 @@ def train(run: Run, take_step: Callable[[Any, Tensor, Tensor], None]) -> None:
     for callback in run.callbacks:
         callback.on_start(run)
     run.start_clock()
+    distributed.agree(run)
     while not run.done:
         for image in run.rest_of_epoch():
             mask = run.draw_masks(image)
-            with run.turns:
+            with run.turns, together(run.ranks.size):
                 take_step(run, image, mask)
             run.train_seconds += run.tick()
             for callback in run.callbacks:
                 callback.on_step(run)
             run.tick()
+            distributed.agree(run)
             if run.done:
                 break
         if run.position == run.steps_per_epoch:

@@ -16,14 +16,17 @@ import torch
 from torch import Tensor, nn
 
 from inpaintlib._check import describe
+from inpaintlib._ranks import together
 from inpaintlib._turns import turns_of
 from inpaintlib.losses import Loss
 from inpaintlib.models.base import evaluating
 from inpaintlib.train.average import WeightAverage
 from inpaintlib.train.chance import Chance, GlobalChance
 from inpaintlib.train.diagnose import Diverged, explain
+from inpaintlib.train.distributed import fresh_chance
 from inpaintlib.train.history import History
 from inpaintlib.train.precision import autocast
+from inpaintlib.train.ranks import ALONE, Ranks
 from inpaintlib.train.schedules import Schedule
 
 if TYPE_CHECKING:
@@ -61,7 +64,7 @@ class Run:
     """
 
     model: nn.Module
-    forward: Any  # the model, or its compiled form
+    forward: Any  # the model, or its compiled form, or that in DistributedDataParallel
     images: Any
     masks: Any
     loss: Loss
@@ -70,7 +73,7 @@ class Run:
     average: WeightAverage | None
     device: torch.device
     precision: str
-    batch_size: int
+    batch_size: int  # of all processes together
     steps_per_epoch: int
     total_steps: int | None  # None: only the minutes bound the run
     budget_seconds: float | None
@@ -84,6 +87,7 @@ class Run:
     callbacks: list[Callback]
     must_match: dict[str, Any]  # settings without which a resumed run cannot go on
     should_match: dict[str, Any]  # settings that may be changed on the way, but hardly by accident
+    ranks: Ranks = ALONE
     history: History = field(default_factory=History)
 
     step: int = 0
@@ -92,6 +96,7 @@ class Run:
     seconds: float = 0.0
     train_seconds: float = 0.0
     reason: str = ""  # why the run ended
+    over: bool = False  # all processes have agreed to end
     terms: dict[str, float] = field(default_factory=dict)  # the newest value of each loss that was looked at
     tallies: dict[str, tuple[float, int]] = field(default_factory=dict)  # the losses since the last row: sum, and number of steps
 
@@ -139,6 +144,11 @@ class Run:
     @property
     def done(self) -> bool:
         """Whether the loop should end, with ``reason`` saying why."""
+        self.look_for_end()
+        return self.over or (self.ranks.alone and bool(self.reason))
+
+    def look_for_end(self) -> None:
+        """Note the reason if there is one to end; where there are several processes, they have to agree on it first."""
         if not self.reason:
             if self.stop.is_set():
                 self.reason = "stopped"
@@ -146,7 +156,6 @@ class Run:
                 self.reason = "all epochs done"
             elif self.budget_seconds is not None and self.seconds >= self.budget_seconds:
                 self.reason = "time is up"
-        return bool(self.reason)
 
     def end(self, reason: str) -> None:
         """End the run after this step; the reason is shown, and kept in the history."""
@@ -172,17 +181,20 @@ class Run:
     # -- what the loop draws from
 
     def rest_of_epoch(self) -> Iterator[Tensor]:
-        """The batches (B, 3, H, W) of this epoch that are still to come.
+        """The batches (B, 3, H, W) of this epoch that are still to come; of each, this process's share.
 
         The order is drawn anew from the state that the generator had at the epoch's start, and what was seen is skipped: so a run that
         was killed in the middle of an epoch goes on with the very batch that would have come next.
         """
         self.image_rng.set_state(self.epoch_rng)
         whole = len(self.images) >= self.batch_size  # an incomplete last batch is left out, unless it is the only one
+        share = {} if self.ranks.alone else {"share": (self.ranks.rank, self.ranks.size)}
         batches = self.images.batches(
-            self.batch_size, generator=self.image_rng, flip=self.flip, shuffle=True, device=self.device, drop_last=whole
+            self.batch_size, generator=self.image_rng, flip=self.flip, shuffle=True, device=self.device, drop_last=whole, **share
         )
-        return islice(batches, self.position, None)
+        for batch in islice(batches, self.position, None):
+            fresh_chance(self)
+            yield batch
 
     def next_epoch(self) -> None:
         """Close the epoch: the generator's state is now that of the next one."""
@@ -216,7 +228,7 @@ class Run:
         Raises:
             Diverged: one of them is NaN or infinite.
         """
-        values = torch.stack([value.detach().float() for value in (*terms.values(), norm)])
+        values = self.ranks.mean(torch.stack([value.detach().float() for value in (*terms.values(), norm)]))
         epochs = self.epoch + (self.position + 1) / self.steps_per_epoch
         self._pending.append(Noted(self.step + 1, epochs, self._lr(), player, player == self.last_player, list(terms), values))
         if len(self._pending) >= self.look_every:
@@ -231,7 +243,9 @@ class Run:
         for noted in pending:
             terms, norm = dict(zip(noted.names, islice(values, len(noted.names)), strict=True)), next(values)
             if not all(math.isfinite(value) for value in (*terms.values(), norm)):
-                raise Diverged(explain(self, noted.step, noted.epochs, terms, norm, image, mask, noted.player))
+                with together(1):  # each process looks at its own share
+                    cause = explain(self, noted.step, noted.epochs, terms, norm, image, mask, noted.player)
+                raise Diverged(cause if self.ranks.alone else f"{cause} So it looks to {self.ranks}; another may see more of it.")
             self._count(noted, terms)
 
     def _count(self, noted: Noted, terms: dict[str, float]) -> None:

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from inpaintlib._check import as_pair, describe
-from inpaintlib._device import device as choose_device
 from inpaintlib._turns import turns_of
 from inpaintlib.losses import Loss
 from inpaintlib.train import schedules
@@ -24,6 +23,7 @@ from inpaintlib.train.average import WeightAverage
 from inpaintlib.train.callbacks import Callback, Checkpoint, JsonLog, Progress
 from inpaintlib.train.chance import chance
 from inpaintlib.train.precision import choose as choose_precision
+from inpaintlib.train.ranks import join
 from inpaintlib.train.run import Run
 
 __all__ = [
@@ -88,7 +88,8 @@ def prepare(
     """
     check_inputs(images, masks, loss)
     check_settings(len(images), batch_size, epochs, minutes, lr=lr, clip=clip, log_every=log_every)
-    place = choose_device(device)
+    ranks, place = join(device)
+    whole_batch = ranks.share_of(batch_size, len(images))
     arithmetic = choose_precision(precision, place)
     with turns_of(model):
         model.to(place, memory_format=memory_format(channels_last, place)).train()  # type: ignore[call-overload]
@@ -105,7 +106,7 @@ def prepare(
         average=WeightAverage(model, ema) if ema is not None else None,
         device=place,
         precision=arithmetic,
-        batch_size=min(batch_size, len(images)),
+        batch_size=whole_batch,
         steps_per_epoch=steps_per_epoch,
         total_steps=None if epochs is None else max(1, math.ceil(epochs * steps_per_epoch)),
         budget_seconds=None if minutes is None else 60 * minutes,
@@ -116,14 +117,16 @@ def prepare(
         log_every=log_every,
         out=None if out is None else Path(out),
         stop=stop or threading.Event(),
-        callbacks=with_standard(callbacks, out is not None, progress, checkpoint_seconds),
+        callbacks=with_standard(callbacks, out is not None, progress, checkpoint_seconds)[: None if ranks.first else 0],
+        ranks=ranks,
         must_match={
             "batch_size": batch_size, "seed": seed, "flip": flip, "optimizer": in_words(optimizer),
             "images": identity(images) if out is not None else "", **(must_match or {}),
         },
         should_match={
             "lr": lr, "schedule": in_words(schedule), "clip": clip, "ema": ema, "precision": arithmetic,
-            "masks": in_words(masks), "loss": in_words(loss), "epochs": epochs, "minutes": minutes, **(should_match or {}),
+            "masks": in_words(masks), "loss": in_words(loss), "epochs": epochs, "minutes": minutes,
+            "processes": ranks.size, **(should_match or {}),
         },
         **more,
     )
