@@ -17,6 +17,7 @@ from inpaintlib import data, losses, masks, models
 from inpaintlib._device import device as choose_device
 from inpaintlib.models.pretrained import check_savable, save_pretrained
 from inpaintlib.train import Diverged, Evaluate, fit, presets, report, schedules
+from inpaintlib.train.live import TensorBoard
 from inpaintlib.train.precision import choose as choose_precision
 
 EXAMPLES = f"""\
@@ -80,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
 
     where = p.add_argument_group("where")
     where.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
-    where.add_argument("--precision", default="auto", choices=["auto", "bf16", "fp32"], help="auto: bf16 where it is faster")
+    where.add_argument("--precision", default="auto", choices=["auto", "bf16", "fp16", "fp32"], help="auto: 16 bits where they are faster")
     where.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's choice)")
     where.add_argument("--compile", action="store_true", help="let torch.compile translate the model first")
 
@@ -89,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--resume", action="store_true", help="go on with the run in that folder; also fine when there is none yet")
     files.add_argument("--checkpoint-seconds", type=float, default=60.0, metavar="S", help="time between two checkpoints (default: 60)")
     files.add_argument("--evaluate", type=float, default=1.0, metavar="N", help="epochs between two looks at held-out images (default: 1)")
+    files.add_argument("--tensorboard", action="store_true", help="also write the curves for TensorBoard, in the folder of the run")
     files.add_argument("--test-images", type=int, default=5000, metavar="N", help="test images measured at the end (default: 5000)")
     files.add_argument("--card", default="", metavar="SENTENCE", help="a sentence that opens the card of the weights")
     files.add_argument("--export", metavar="PATH", help="where the weights go: NAME.safetensors (default: in the folder of the run)")
@@ -156,7 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, lambda number, frame: stop.set())  # a cluster's polite end: finish the step, save
     try:
         return train(args, arguments, stop)
-    except (ValueError, Diverged, OSError) as error:
+    except (ValueError, Diverged, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
@@ -179,6 +181,7 @@ def hold_out(images: data.ImageSet) -> tuple[data.ImageSet, data.ImageSet | None
 def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event) -> int:
     """Load, train, measure, save."""
     place = choose_device(args.device)
+    board = [TensorBoard()] if args.tensorboard else []  # first of all: it may not be installed
     if args.threads is not None:
         if args.threads < 1:
             raise ValueError(f"--threads is {args.threads}; expected at least 1.")
@@ -208,7 +211,7 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
         model, images, bank, loss,
         epochs=args.epochs, minutes=args.minutes, batch_size=args.batch_size, lr=args.lr, schedule=args.schedule,
         optimizer=args.optimizer, clip=args.clip or None, ema=args.ema or None, seed=args.seed, device=args.device,
-        precision=args.precision, compile=args.compile, callbacks=watch,
+        precision=args.precision, compile=args.compile, callbacks=[*watch, *board],
         out=out, resume=args.resume, checkpoint_seconds=args.checkpoint_seconds, stop=stop,
     )
     if stop.is_set():
