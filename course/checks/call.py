@@ -21,7 +21,7 @@ from course.checks.errors import explain, unwritten
 from course.checks.judge import Outcome, expected_answer, judge
 from course.checks.task import Case, Task
 
-__all__ = ["try_case"]
+__all__ = ["changed_message", "slow_message", "stub_message", "try_case"]
 
 PRINTED = 400  # characters of the student's prints that are shown
 
@@ -50,25 +50,33 @@ def try_case(task: Task, function: Callable[..., Any], case: Case, seconds: floa
             value = function(*positional, **named)
             outcome = judge(task, case, value, expected)
     except _TooSlow:
-        message = f"Your function did not come back within {seconds:g} seconds. Is there a loop that never ends?"
-        return Outcome("slow", case, expected, TimeoutError(), message=message)
+        return Outcome("slow", case, expected, TimeoutError(), message=slow_message(seconds))
     except (Exception, SystemExit) as error:
         if (name := unwritten(error)) is not None:
-            return Outcome("stub", case, expected, error, message=_unwritten(task, name))
+            return Outcome("stub", case, expected, error, message=stub_message(task, name))
         message = "\n".join(part for part in (_describe_error(error, function), explain(task, case, error)) if part)
         return Outcome("error", case, expected, error, message=message, printed=_shorten(printed.getvalue()))
     changed = _changed(case, positional, named)
     if outcome.status == "right" and changed:
-        message = (
-            f"The values are right, but your function wrote into its argument `{changed}`: whoever calls it finds other data there "
-            f"afterwards. Work on a copy: `{changed} = {changed}.clone()`, or a plain product instead of `*=`."
-        )
-        return dataclasses.replace(outcome, status="changed", message=message)
+        return dataclasses.replace(outcome, status="changed", message=changed_message(changed))
     also = f" It also wrote into its argument `{changed}`; work on a copy." if changed and outcome.status != "right" else ""
     return dataclasses.replace(outcome, message=outcome.message + also, printed=_shorten(printed.getvalue()))
 
 
-def _unwritten(task: Task, name: str) -> str:
+def slow_message(seconds: float) -> str:
+    """What is said about a call that took longer than that."""
+    return f"Your function did not come back within {seconds:g} seconds. Is there a loop that never ends?"
+
+
+def changed_message(name: str) -> str:
+    """What is said about a right answer whose function wrote into that argument."""
+    return (
+        f"The values are right, but your function wrote into its argument `{name}`: whoever calls it finds other data there "
+        f"afterwards. Work on a copy: `{name} = {name}.clone()`, or a plain product instead of `*=`."
+    )
+
+
+def stub_message(task: Task, name: str) -> str:
     """Which function is still the stub: this one, or an earlier one that it calls."""
     name = name.rpartition("/")[2]
     if name in ("", task.function, task.id.rpartition("/")[2]):

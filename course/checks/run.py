@@ -6,7 +6,7 @@ import contextlib
 import functools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -17,7 +17,7 @@ from course.checks.judge import Outcome, Status, diagnose, explains
 from course.checks.result import CheckResult
 from course.checks.task import Case, Misconception, Task
 
-__all__ = ["draw_cases", "run"]
+__all__ = ["draw_cases", "run", "run_cases"]
 
 EXAMPLES = 30  # random cases of a check, besides its corner cases
 SECONDS = 2.0  # of this thread's computing, for trying them; a slow function is tried on fewer, and the message says on how many
@@ -38,10 +38,16 @@ def run(task: Task, function: Callable[..., Any], seed: int = 0, examples: int =
         examples: how many random cases.
         shrink: look for the smallest failing input; without it the smallest of those tried is shown.
     """
+    cases = [*task.corners, *draw_cases(task, examples, seed)]
+    return run_cases(task, lambda case: try_case(task, function, case, CALL_SECONDS), cases, seed, shrink=shrink)
+
+
+def run_cases(task: Task, attempt: Callable[[Case], Outcome], cases: Sequence[Case], seed: int = 0, *, shrink: bool = True) -> CheckResult:
+    """The same, however an answer is come by: ``attempt`` gives the outcome of a case; the grader asks another process."""
     begin = time.thread_time()
     outcomes: list[Outcome] = []
-    for case in [*task.corners, *draw_cases(task, examples, seed)]:
-        outcomes.append(try_case(task, function, case, CALL_SECONDS))
+    for case in cases:
+        outcomes.append(attempt(case))
         late = len(outcomes) >= len(task.corners) and time.thread_time() - begin > SECONDS
         if outcomes[-1].status in URGENCY[:3] or late:
             break
@@ -58,7 +64,7 @@ def run(task: Task, function: Callable[..., Any], seed: int = 0, examples: int =
             alike, shows = alone, lambda outcome: _alike(task, outcome, status, misconception) and _alone(task, outcome, rivals)
     shown = min(alike or failures, key=lambda failure: failure.case.size)
     if shrink and status not in URGENCY[:3]:
-        shown = _smallest(task, function, shown, shows, seed)
+        shown = _smallest(task, attempt, shown, shows, seed)
     return CheckResult(task, shown.status, len(outcomes), len(failures), misconception, shown)
 
 
@@ -96,7 +102,7 @@ def _alone(task: Task, outcome: Outcome, rivals: list[Misconception]) -> bool:
     return all(explains(task, rival, outcome) != "yes" for rival in rivals)
 
 
-def _smallest(task: Task, function: Callable[..., Any], best: Outcome, shows: Callable[[Outcome], bool], seed: int) -> Outcome:
+def _smallest(task: Task, attempt: Callable[[Case], Outcome], best: Outcome, shows: Callable[[Outcome], bool], seed: int) -> Outcome:
     """The smallest failing input that shows the same mistake, by Hypothesis's shrinking, as far as the time reaches; at worst ``best``."""
     end, clock_end = time.thread_time() + SHRINK_SECONDS, time.monotonic() + SHRINK_WALL
 
@@ -104,7 +110,7 @@ def _smallest(task: Task, function: Callable[..., Any], best: Outcome, shows: Ca
         nonlocal best
         if time.thread_time() > end or time.monotonic() > clock_end:
             raise _OutOfTime
-        outcome = try_case(task, function, case, CALL_SECONDS)
+        outcome = attempt(case)
         same = shows(outcome)
         if same and case.size < best.case.size:
             best = outcome

@@ -1,0 +1,175 @@
+"""Grading one submission: cells run inside, calls go in, answers come out and are compared here."""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import functools
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from course.checks.judge import Outcome, diagnose
+from course.checks.result import HEADLINES, CheckResult
+from course.checks.run import run_cases
+from course.checks.task import Case, OpenTask, Task
+from course.grading.attempt import Subject
+from course.grading.exercise import Exercise
+from course.grading.limits import Limits
+from course.grading.plan import flags, make_plan
+from course.grading.process import Died, Process
+from course.grading.result import Hidden, SubmissionResult, TaskResult, Visible
+from course.grading.sandbox import Sandbox
+from course.grading.session import OutOfTime, Session
+from course.grading.submission import Submission, Unreadable, read
+
+__all__ = ["grade_one"]
+
+Start = Callable[[], Process]
+
+
+def grade_one(path: Path, exercise: Exercise, sandbox: Sandbox, name: str = "", *, shrink: bool = True) -> SubmissionResult:
+    """Grade what one student handed in. Whatever it is, a result comes back.
+
+    Args:
+        path: the notebook.
+        exercise: what was asked, with the cases of the instructor's key; see :func:`course.grading.exercise.load`.
+        sandbox: where the student's code runs, and its limits.
+        name: what the result calls it; the file's name by default.
+        shrink: look for the smallest failing visible case.
+    """
+    begin = time.monotonic()
+    try:
+        submission = read(path, name)
+    except Unreadable as problem:
+        tasks = tuple(_not_run(task, "unread", "") for task in exercise.tasks)
+        return SubmissionResult(name or path.stem, exercise.topic, tasks=tasks, notes=(str(problem),), sandbox=sandbox.name)
+    result = _Grading(submission, exercise, sandbox.limits, functools.partial(Process, sandbox), shrink).run()
+    seconds = {"total": round(time.monotonic() - begin, 3), **result.seconds}
+    return SubmissionResult(**{**vars(result), "sandbox": sandbox.name, "seconds": seconds})
+
+
+class _Grading:
+    """One submission on its way."""
+
+    def __init__(self, submission: Submission, exercise: Exercise, limits: Limits, start: Start, shrink: bool) -> None:
+        self.submission, self.exercise, self.shrink = submission, exercise, shrink
+        self.plan = make_plan(submission, exercise.coded, exercise.set_up)
+        self.session = Session(start, self.plan, limits)
+        self.flags: list[str] = []
+
+    def run(self) -> SubmissionResult:
+        with self.session as session:
+            tasks = tuple(self._task(task) for task in self.exercise.tasks)
+            notes = [*self.submission.notes, *self.plan.notes, *session.errors.values()]
+            if self.submission.unit not in ("", self.exercise.topic):
+                notes.insert(0, f"This is the notebook of {self.submission.unit}, but it was graded as {self.exercise.topic}.")
+            self.flags += [flag for task in self.exercise.coded for flag in flags(task, self.submission)]
+            return SubmissionResult(
+                submission=self.submission.name,
+                exercise=self.exercise.topic,
+                digest=self.submission.digest,
+                tasks=tasks,
+                notes=tuple(dict.fromkeys(notes)),
+                flags=tuple(dict.fromkeys(self.flags)),
+                answers=self._answers(),
+                seconds={"start": round(session.start_seconds, 3)},
+                starts=session.starts,
+            )
+
+    def _task(self, task: Task | OpenTask) -> TaskResult:
+        if isinstance(task, OpenTask):
+            return TaskResult(task.id, "open", None, task.points, "A reader marks this task.")
+        try:
+            name, used = self._find(task)
+            if not name:
+                return _not_run(task, "missing", self._missing(task))
+            return self._marked(task, Subject(self.session, task, name), used)
+        except OutOfTime:
+            return _not_run(task, "time", "The whole notebook took too long; this task was not reached.")
+        except Died as died:
+            return _not_run(task, "error", f"The notebook could not be run: its process ended ({died.reason}).")
+
+    def _find(self, task: Task) -> tuple[str, str]:
+        """The name under which the answer is there, and a name that it uses though the task rules it out."""
+        names = self.plan.names[task.id]
+        found = self.session.request("find", names=names, forbids=[list(task.forbids)] * len(names))
+        there, used = found.get("found"), found.get("used")
+        self._own = [own for own in found.get("own") or [] if isinstance(own, str)] if isinstance(found.get("own"), list) else []
+        name = next((n for n in names if isinstance(there, list) and n in there), "")
+        if name and name != task.function:
+            self.plan.notes.append(f"`{task.function}` is called `{name}` in your notebook; your check was given that one, so it counts.")
+        ruled_out = used.get(name) if isinstance(used, dict) else ""
+        return name, ruled_out if ruled_out in task.forbids else ""
+
+    def _missing(self, task: Task) -> str:
+        near = difflib.get_close_matches(task.function, self._own, n=1)
+        meant = f" Is `{near[0]}` meant? Then give it that name." if near else ""
+        return f"There is no function `{task.function}` after all cells were run.{meant}"
+
+    def _marked(self, task: Task, subject: Subject, used: str) -> TaskResult:
+        def attempt(case: Case) -> Outcome:
+            return subject.attempt(case, self.exercise.expected(task, case))
+
+        check = run_cases(task, attempt, self.exercise.visible[task.id], shrink=self.shrink)
+        visible = _shown(check)
+        hidden, outcomes = None, []
+        if check.status not in ("stub", "signature", "slow") and self.exercise.hidden[task.id]:
+            outcomes = self._hidden(task, subject)
+            hidden = _counted(outcomes)
+        known = check.known or (diagnose(task, outcomes) if outcomes else None)
+        status = check.status if not check.passed else "hidden" if hidden and hidden.failed else "passed"
+        message = visible.text.splitlines()[0].removeprefix("[not yet] ").removeprefix("[passed] ")
+        if status == "hidden" and hidden:
+            message = _words(hidden)
+        if status == "passed" and used:
+            status = "forbidden"
+            message = f"The values are right, but `{used}` is the answer here: the task is to write it. No points for it."
+            self.flags.append(f"{task.id}: calls `{used}`")
+        points = task.points if status == "passed" else 0
+        return TaskResult(task.id, status, points, task.points, message, known.id if known else None, visible, hidden)
+
+    def _hidden(self, task: Task, subject: Subject) -> list[Outcome]:
+        """The outcomes of the hidden cases, up to the first one that ends the process or its time."""
+        outcomes = []
+        for case in self.exercise.hidden[task.id]:
+            starts = self.session.starts
+            outcomes.append(subject.attempt(case, self.exercise.expected(task, case)))
+            if outcomes[-1].status in ("slow", "stub", "signature") or self.session.starts > starts or not self.session.alive:
+                break
+        return outcomes
+
+    def _answers(self) -> dict[str, str]:
+        """The texts of the cells that belong to open tasks: markdown, and cells named after one."""
+        names = {task.id.partition("/")[2] for task in self.exercise.tasks if isinstance(task, OpenTask)}
+        return {name: text[:20_000] for name, text in self.submission.texts.items() if name.partition(" ")[0].rpartition("-")[2] in names}
+
+
+def _shown(check: CheckResult) -> Visible:
+    return Visible(str(check.status), check.cases, check.failed, str(check), check._repr_html_(), check.hint)
+
+
+def _counted(outcomes: Sequence[Outcome]) -> Hidden:
+    """Numbers and the names of built-in exceptions: nothing else of a hidden case leaves this place."""
+    statuses = Counter(str(outcome.status) for outcome in outcomes)
+    kinds = [type(outcome.got).__name__ for outcome in outcomes if isinstance(outcome.got, BaseException)]
+    exceptions = Counter(kind for kind in kinds if hasattr(builtins, kind))
+    failed = sum(outcome.status != "right" for outcome in outcomes)
+    return Hidden(len(outcomes), failed, dict(sorted(statuses.items())), dict(sorted(exceptions.items())))
+
+
+def _words(hidden: Hidden) -> str:
+    """What a student learns of hidden cases."""
+    ways = [f"{count} {HEADLINES.get(status, status).lower()}" for status, count in hidden.statuses.items() if status != "right"]
+    kinds = f" ({', '.join(hidden.exceptions)})" if hidden.exceptions else ""
+    return (
+        f"The visible cases are right, but {hidden.failed} of {hidden.cases} others are not: {'; '.join(ways)}{kinds}. These are "
+        "larger, and have real numbers in place of whole ones. Does your function take every argument into account?"
+    )
+
+
+def _not_run(task: Task | OpenTask, status: str, message: str) -> TaskResult:
+    if isinstance(task, OpenTask):
+        return TaskResult(task.id, "open", None, task.points, "A reader marks this task.")
+    return TaskResult(task.id, status, 0, task.points, message)

@@ -1,0 +1,173 @@
+"""What the grader may ask of the student's code; each verb takes plain values and returns plain values.
+
+===========  ==============================================================================================================
+``cell``     run one cell of the notebook
+``find``     which of these names are there, and which names that a task rules out do they use
+``call``     call a function by name
+``make``     make an object of a class; it stays here, and has a number
+``load``     load named arrays into an object, which then computes in float64
+``forward``  call an object
+``gradient`` the derivatives of inputs and parameters for a given upstream gradient
+``steps``    call a training step on one batch (and its noise) after another, then read the parameters
+``state``    the named arrays of an object
+===========  ==============================================================================================================
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from .cells import run_cell
+from .codec import Handle, encode
+from .report import Printed, report, short
+
+__all__ = ["Student"]
+
+NAMES = 200  # names that are listed at most
+
+
+class Student:
+    """The student's names and objects, and the verbs that reach them.
+
+    Args:
+        ruled_out: ``course.checks.policy.ruled_out``.
+    """
+
+    def __init__(self, ruled_out: Callable[..., str]) -> None:
+        self.main = types.ModuleType("__main__")
+        sys.modules["__main__"] = self.main  # what they define belongs there, as in a notebook
+        self.objects: list[Any] = []
+        self._ruled_out = ruled_out
+
+    def do(self, request: dict[str, Any]) -> bytes:
+        """Carry out one request; whatever the student's code raises becomes part of the reply."""
+        verb = request.pop("verb")
+        printed = Printed()
+        try:
+            with printed:
+                reply = getattr(self, f"do_{verb}")(**request)
+        except BaseException as error:  # SystemExit and KeyboardInterrupt too: they may end a kernel, but not this
+            reply = {"error": report(error)}
+        try:
+            return encode({**reply, "printed": str(printed)})
+        except BaseException as error:
+            return encode({"error": report(error), "printed": str(printed)})
+
+    def do_cell(self, name: str, source: str) -> dict[str, Any]:
+        run_cell(name, source, vars(self.main))
+        return {}
+
+    def do_find(self, names: list[str], forbids: list[list[str]]) -> dict[str, Any]:
+        here = vars(self.main)
+        used = {}
+        for name, forbidden in zip(names, forbids, strict=True):
+            try:
+                used[name] = self._ruled_out(here[name], forbidden) if callable(here.get(name)) else ""
+            except Exception:
+                used[name] = ""
+        own = [key for key, value in list(here.items()) if getattr(value, "__module__", None) == "__main__" and callable(value)]
+        return {"found": [name for name in names if callable(here.get(name))], "used": used, "own": [short(key, 80) for key in own[:NAMES]]}
+
+    def do_call(self, name: str, args: list[Any], named: dict[str, Any]) -> dict[str, Any]:
+        function = vars(self.main).get(name)
+        if not callable(function):
+            return {"missing": True}
+        before = {**{str(i): encode(value) for i, value in enumerate(args)}, **{key: encode(value) for key, value in named.items()}}
+        if problem := _signature_problem(function, self._given(args), self._given(named)):
+            return {"signature": problem}
+        given, given_named = self._given(args), self._given(named)
+        value = function(*given, **given_named)
+        reply: dict[str, Any] = {"value": encode(value)}  # read once, now: what the student's code does to it later is too late
+        after = {**{str(i): value for i, value in enumerate(given)}, **given_named}
+        reply["changed"] = next((key for key in before if not _same(before[key], after[key])), "")
+        return reply
+
+    def do_make(self, name: str, args: list[Any], named: dict[str, Any]) -> dict[str, Any]:
+        made = vars(self.main).get(name)
+        if not callable(made):
+            return {"missing": True}
+        if problem := _signature_problem(made, args, named):
+            return {"signature": problem}
+        return {"handle": Handle(self._number(made(*self._given(args), **self._given(named))))}
+
+    def do_load(self, handle: Handle, arrays: dict[str, Any]) -> dict[str, Any]:
+        module = self.objects[handle.number].double()
+        own = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+        wanted = {name: tuple(value.shape) for name, value in arrays.items()}
+        wrong = [name for name in wanted if name in own and own[name] != wanted[name]]
+        if own.keys() != wanted.keys() or wrong:
+            missing, extra = sorted(wanted.keys() - own.keys()), sorted(own.keys() - wanted.keys())
+            return {"misfit": {"missing": missing, "extra": extra, "wrong": wrong}}
+        module.load_state_dict({name: torch.as_tensor(value) for name, value in arrays.items()})
+        return {}
+
+    def do_forward(self, handle: Handle, args: list[Any], named: dict[str, Any]) -> dict[str, Any]:
+        with torch.no_grad():
+            return {"value": encode(self.objects[handle.number](*self._given(args), **self._given(named)))}
+
+    def do_gradient(self, handle: Handle, args: list[Any], upstream: list[Any]) -> dict[str, Any]:
+        module = self.objects[handle.number]
+        inputs = [_leaf(value) for value in self._given(args)]
+        module.zero_grad(set_to_none=True)
+        outputs = module(*inputs)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        pairs = [(y, g) for y, g in zip(outputs, upstream, strict=True) if isinstance(g, torch.Tensor)]
+        torch.autograd.backward([y for y, _ in pairs], [g.to(y.dtype) for y, g in pairs])
+        of_inputs = [value.grad if isinstance(value, torch.Tensor) else None for value in inputs]
+        return {"value": encode([of_inputs, {name: p.grad for name, p in module.named_parameters()}])}
+
+    def do_steps(self, name: str, handles: list[Handle], batches: list[list[Any]]) -> dict[str, Any]:
+        step = vars(self.main).get(name)
+        if not callable(step):
+            return {"missing": True}
+        said = [step(*(self.objects[h.number] for h in handles), *self._given(batch)) for batch in batches]
+        return {"value": encode([said, [_state(self.objects[h.number]) for h in handles]])}
+
+    def do_state(self, handle: Handle) -> dict[str, Any]:
+        return {"value": encode(_state(self.objects[handle.number]))}
+
+    def _given(self, value: Any) -> Any:
+        """Arguments as the student's code gets them: fresh copies, objects in place of their numbers."""
+        if type(value) is Handle:
+            return self.objects[value.number]
+        if isinstance(value, dict):
+            return {key: self._given(v) for key, v in value.items()}
+        if isinstance(value, tuple | list):
+            return type(value)(self._given(v) for v in value)
+        return value.clone() if isinstance(value, torch.Tensor) else value
+
+    def _number(self, value: Any) -> int:
+        self.objects.append(value)
+        return len(self.objects) - 1
+
+
+def _state(value: Any) -> dict[str, Any]:
+    return dict(value.state_dict()) if isinstance(value, torch.nn.Module) else {}
+
+
+def _leaf(value: Any) -> Any:
+    return value.requires_grad_() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+
+
+def _signature_problem(function: Callable[..., Any], args: Any, named: Any) -> str:
+    import inspect
+
+    try:
+        inspect.signature(function).bind(*args, **named)
+    except TypeError as error:
+        return short(error, 200)
+    except ValueError:  # a built-in without a signature
+        pass
+    return ""
+
+
+def _same(before: bytes, after: Any) -> bool:
+    try:
+        return encode(after) == before
+    except Exception:
+        return False
