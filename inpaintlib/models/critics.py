@@ -28,9 +28,11 @@ class Critic(nn.Module):
         name: the name in the registry.
         size: side of the images it is made for.
         options: what it was made with; ``models.critic(name, **options)`` makes its twin.
+        composited: whether it is shown the filled picture, known pixels and all, or the generator's raw prediction.
     """
 
     name: str = ""
+    composited: bool = True
 
     def __init__(self, size: int, **options: Any) -> None:
         super().__init__()
@@ -66,6 +68,7 @@ class ContextCritic(Critic):
     """
 
     name = "context"
+    composited = False  # the patch that is drawn reaches over the rim of the hole, and the critic judges all of it
 
     def __init__(self, size: int = 128, width: int = 64) -> None:
         super().__init__(size, width=width)

@@ -9,25 +9,33 @@
 """
 
 from inpaintlib.train import schedules
+from inpaintlib.train.adversarial import fit_adversarial
 from inpaintlib.train.callbacks import Callback, Checkpoint, JsonLog, Progress
 from inpaintlib.train.checkpoint import CheckpointError
+from inpaintlib.train.collapse import CollapseWatch
 from inpaintlib.train.diagnose import Diverged
 from inpaintlib.train.history import History
+from inpaintlib.train.live import LiveCurves, TensorBoard
 from inpaintlib.train.loop import fit
 from inpaintlib.train.run import Run
-from inpaintlib.train.watching import EarlyStopping, Evaluate
+from inpaintlib.train.watching import EarlyStopping, Evaluate, Samples
 
 __all__ = [
     "Callback",
     "Checkpoint",
     "CheckpointError",
+    "CollapseWatch",
     "Diverged",
     "EarlyStopping",
     "Evaluate",
     "History",
     "JsonLog",
+    "LiveCurves",
     "Progress",
     "Run",
+    "Samples",
+    "TensorBoard",
     "fit",
+    "fit_adversarial",
     "schedules",
 ]

@@ -115,6 +115,8 @@ class Progress(Callback):
         parts = [f"epoch {run.epochs:.1f}{total}", f"loss {run.terms.get('loss', float('nan')):.4f}"]
         if "psnr_composited" in run.history:
             parts.append(f"PSNR {run.history.last('psnr_composited'):.2f} dB")
+        if "accuracy_real" in run.terms:
+            parts.append(f"critic right on {run.terms['accuracy_real']:.0%} real, {run.terms['accuracy_fake']:.0%} filled")
         time_word = f"{_duration(run.seconds_left)} left" if run.fraction < 1 else _duration(run.seconds)
         parts += [f"{run.images_per_second:.0f} images/s", time_word]
         return "  ".join(parts)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from inpaintlib._files import DamagedError, read_safetensors, write_atomically
+from inpaintlib._files import DamagedError, lock, read_safetensors, unshared, write_atomically
 from inpaintlib.train.history import History
 
 if TYPE_CHECKING:
@@ -55,12 +55,13 @@ def save_checkpoint(run: Run, path: Path) -> None:
         "format": FORMAT,
         **{name: describe_model(player.network) for name, player in run.players.items()},
         **optimizers,
+        "scaler": run.scaler.state_dict() if run.scaler else None,
         "must_match": run.must_match,
         "should_match": run.should_match,
         "counters": {name: getattr(run, name) for name in _COUNTERS},
         "callbacks": [[type(callback).__name__, callback.state()] for callback in run.callbacks],
     }
-    packed = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    packed = unshared({name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()})
     write_atomically(path, save(packed, metadata={"state": json.dumps(state)}))
 
 
@@ -86,8 +87,9 @@ def _save_optimizer(optimizer: torch.optim.Optimizer, prefix: str, tensors: dict
 
 
 def describe_model(model: nn.Module) -> dict[str, Any]:
-    """Name and options of a model, for comparing and for messages."""
-    return {"name": getattr(model, "name", "") or type(model).__name__, "options": getattr(model, "options", {})}
+    """Name and options of a model, for comparing and for messages: as JSON gives them back."""
+    options = json.loads(json.dumps(getattr(model, "options", {}), default=str))
+    return {"name": getattr(model, "name", "") or type(model).__name__, "options": options}
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -135,6 +137,8 @@ def restore(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: P
     for name in _COUNTERS:
         if name in state["counters"]:
             setattr(run, name, state["counters"][name])
+    if run.scaler and state.get("scaler"):
+        run.scaler.load_state_dict(state["scaler"])
     run.epoch_rng = tensors[_RNG + "epoch"]
     run.mask_rng.set_state(tensors[_RNG + "masks"])
     run.chance.load({name.removeprefix(_RNG): tensor for name, tensor in tensors.items() if name.startswith(_RNG)})
@@ -176,12 +180,13 @@ def _compare(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: 
         )
     for name, player in run.players.items():
         here, there = describe_model(player.network), state[name]
-        expected = {f"{name}.{key}": tuple(t.shape) for key, t in player.network.state_dict().items()}
-        found = {key: tuple(t.shape) for key, t in tensors.items() if key.startswith(f"{name}.")}
-        if here["name"] != there["name"] or expected != found:
+        expected = {key: tuple(t.shape) for key, t in player.network.state_dict().items()}
+        found = {key.removeprefix(f"{name}."): tuple(t.shape) for key, t in tensors.items() if key.startswith(f"{name}.")}
+        if here != there or expected != found:
+            differ = _differences(there["options"], here["options"]) or _differences(found, expected)
             raise CheckpointError(
                 f"{path} holds the {name} {there['name']} with options {there['options']}; this run trains {here['name']} with options "
-                f"{here['options']}. Make the {name} that the checkpoint belongs to, or choose another folder."
+                f"{here['options']} ({differ}). Make the {name} that the checkpoint belongs to, or choose another folder."
             )
     if run.average and not any(name.startswith("average.") for name in tensors):
         raise CheckpointError(f"{path} was written without an average of the weights. Resume with ema=None, or start anew.")
@@ -195,6 +200,13 @@ def _compare(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: 
     changed = [f"{name} was {value}, is {now.get(name)}" for name, value in state["should_match"].items() if now.get(name) != value]
     if changed:
         warnings.warn(f"the run goes on with other settings than it began with: {'; '.join(changed)}.", stacklevel=6)
+
+
+def _differences(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """The first few entries in which two dicts differ, in words."""
+    pairs = {name: (there.get(name, "not there"), here.get(name, "not there")) for name in {**there, **here}}
+    words = [f"{name} was {before}, is {now}" for name, (before, now) in pairs.items() if before != now]
+    return "; ".join(words[:3] + ["..."] * (len(words) > 3))
 
 
 @contextmanager
@@ -225,14 +237,11 @@ def open_folder(run: Run, resume: bool) -> Iterator[None]:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """A lock that the system takes back when its holder dies, however it dies."""
-    with open(folder / ".lock", "w") as file:
-        with suppress(ImportError):  # no such locks on this system
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise CheckpointError(f"another run is writing to {folder} right now. Wait for it, or choose another folder.") from None
+    with open(folder / ".lock", "a") as file:
+        try:
+            lock(file)
+        except OSError:
+            raise CheckpointError(f"another run is writing to {folder} right now. Wait for it, or choose another folder.") from None
         yield
 
 

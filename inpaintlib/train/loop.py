@@ -18,6 +18,7 @@ from inpaintlib.train import distributed, schedules
 from inpaintlib.train.callbacks import Callback
 from inpaintlib.train.checkpoint import open_folder
 from inpaintlib.train.history import History
+from inpaintlib.train.precision import move, scaled, shown, unscale
 from inpaintlib.train.run import Run
 from inpaintlib.train.setup import MakeOptimizer, as_terms, finishing, interruptible, look_at_first_batch, prepare, seeded
 
@@ -76,7 +77,7 @@ def fit(
         flip: mirror half of the images, left to right.
         seed: of the order of the images, their flips and the masks. (The model's first weights were drawn when it was made.)
         device: "auto", "cpu", "cuda", "mps".
-        precision: "auto", "bf16", "fp32"; see :mod:`inpaintlib.train.precision`.
+        precision: "auto", "bf16", "fp16" (GPUs only), "fp32"; see :mod:`inpaintlib.train.precision`.
         channels_last: keep the channels of a pixel side by side in memory; None: on GPUs only.
         compile: let torch.compile translate the model first: a minute or more at the start, often faster steps after it.
         callbacks: whatever else is to happen; see :class:`~inpaintlib.train.Callback`.
@@ -160,13 +161,14 @@ def descend(run: Run, name: str, terms: dict[str, Tensor], image: Tensor, mask: 
     network, optimizer, _ = run.players[name]
     total = torch.stack(list(terms.values())).sum()
     optimizer.zero_grad(set_to_none=True)
-    total.backward()
+    scaled(run.scaler, total).backward()
     distributed.finish_gradient(run, name)
-    norm = nn.utils.clip_grad_norm_(network.parameters(), run.clip or math.inf)
+    unscale(run.scaler, optimizer)
+    norm = shown(run.scaler, nn.utils.clip_grad_norm_(network.parameters(), run.clip or math.inf))
     if name == "model":
         also["loss"] = total
     run.note({**terms, **also}, norm, image, mask, name)
-    optimizer.step()
+    move(run.scaler, optimizer)
     if run.average and name == "model":
         run.average.update(run.model, run.step)
 

@@ -25,7 +25,7 @@ from inpaintlib.train.chance import Chance, GlobalChance
 from inpaintlib.train.diagnose import Diverged, explain
 from inpaintlib.train.distributed import fresh_chance
 from inpaintlib.train.history import History
-from inpaintlib.train.precision import autocast
+from inpaintlib.train.precision import autocast, loss_scaler
 from inpaintlib.train.ranks import ALONE, Ranks
 from inpaintlib.train.schedules import Schedule
 
@@ -108,6 +108,7 @@ class Run:
         # Reading a number back from a GPU makes the processor wait for it: there the losses are looked at every few steps only.
         self.look_every = 1 if self.device.type == "cpu" else 16
         self.chance: Chance = GlobalChance(self.device)
+        self.scaler = loss_scaler(self.precision, self.device)
         self.turns = turns_of(self.model)  # who holds them has the model to itself: a training step, a look from another thread
         self._clock = time.perf_counter()
         self._rate_from = (0, 0.0)
@@ -296,6 +297,15 @@ class Run:
         self._rate_from = self.step, self.train_seconds
         passed = self.train_seconds - seconds
         return round((self.step - step) * self.batch_size / passed, 1) if passed > 0 and self.step > step else 0.0
+
+    @contextmanager
+    def off_the_clock(self) -> Iterator[None]:
+        """Within the block the run's time stands still: what happens there is no training, and takes nothing from the minutes."""
+        self.tick()
+        try:
+            yield
+        finally:
+            self._clock = time.perf_counter()
 
     def start_clock(self) -> None:
         """Time runs from here: nothing that was done before counts."""

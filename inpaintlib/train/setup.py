@@ -213,11 +213,13 @@ def make_optimizer(optimizer: str | MakeOptimizer, model: nn.Module, lr: float, 
     fused = place.type in ("cpu", "cuda")  # one kernel for all parameters
     if optimizer == "adam":
         return torch.optim.Adam(parameters, lr, fused=fused)
+    if optimizer == "adam_dcgan":  # A. Radford et al., ICLR 2016: with a memory of ten gradients the players circle around each other
+        return torch.optim.Adam(parameters, lr, betas=(0.5, 0.999), fused=fused)
     if optimizer == "adamw":
         return torch.optim.AdamW(parameters, lr, weight_decay=1e-2, fused=fused)
     if optimizer == "sgd":
         return torch.optim.SGD(parameters, lr, momentum=0.9, nesterov=True, fused=fused)
-    raise ValueError(f"optimizer is {optimizer!r}; expected adam, adamw, sgd, or a function (parameters, lr) -> optimizer.")
+    raise ValueError(f"optimizer is {optimizer!r}; expected adam, adam_dcgan, adamw, sgd, or a function (parameters, lr) -> optimizer.")
 
 
 def look_at_first_batch(image: Tensor, mask: Tensor) -> None:

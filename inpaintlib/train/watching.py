@@ -2,18 +2,66 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from inpaintlib._files import write_atomically
+from inpaintlib.models.base import composite
 from inpaintlib.train.callbacks import Callback
 from inpaintlib.train.run import Run
 
-__all__ = ["EarlyStopping", "Evaluate"]
+__all__ = ["EarlyStopping", "Evaluate", "HeldOut", "Samples"]
 
 
-class Evaluate(Callback):
+class HeldOut(Callback):
+    """The base of what looks at held-out images under masks that never change, every so many epochs and at the end; see :meth:`look`.
+
+    Attributes:
+        target: the images, float (N, 3, H, W); ``mask``: float (N, 1, H, W), 1 = known.
+    """
+
+    def __init__(self, images: Any, masks: Any, count: int, every: float, seed: int) -> None:
+        if len(images) == 0:
+            raise ValueError("the set of held-out images is empty; expected at least one.")
+        if not every > 0:
+            raise ValueError(f"every is {every}; expected a number of epochs above 0.")
+        if not isinstance(count, int) or count < 1:
+            raise ValueError(f"count is {count!r}; expected a number of images, at least 1.")
+        count = min(count, len(images))
+        # Evenly spread over the set: the first ones of a folder may all be of one class.
+        self.target: Tensor = images.float(torch.arange(count) * len(images) // count)
+        height, width = self.target.shape[-2:]
+        size = height if height == width else (height, width)
+        self.mask: Tensor = masks(count, size, generator=torch.Generator().manual_seed(seed)).to(self.target.dtype)
+        self.every = every
+        self.at = -1  # the step of the last look
+
+    def look(self, run: Run) -> None:
+        """Look at the model as it is now."""
+        raise NotImplementedError
+
+    def on_step(self, run: Run) -> None:
+        if run.step % max(1, round(self.every * run.steps_per_epoch)) == 0:
+            self.look(run)
+            self.at = run.step
+
+    def on_end(self, run: Run) -> None:
+        if self.at != run.step and run.step:
+            self.look(run)
+            self.at = run.step
+
+    def state(self) -> dict[str, Any]:
+        return {"at": self.at}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.at = state.get("at", -1)
+
+
+class Evaluate(HeldOut):
     """Measure the model on held-out images under masks that never change, raw and composited.
 
     Adds ``psnr_raw``, ``psnr_composited`` (dB, mean over images), ``mae_raw`` and ``mae_composited`` to the history.
@@ -28,29 +76,10 @@ class Evaluate(Callback):
     """
 
     def __init__(self, images: Any, masks: Any, *, count: int = 500, every: float = 1.0, batch_size: int = 250, seed: int = 1234) -> None:
-        if len(images) == 0:
-            raise ValueError("the set of held-out images is empty; expected at least one.")
-        if not every > 0:
-            raise ValueError(f"every is {every}; expected a number of epochs above 0.")
-        count = min(count, len(images))
-        # Evenly spread over the set: the first ones of a folder may all be of one class.
-        self.target: Tensor = images.float(torch.arange(count) * len(images) // count)
-        height, width = self.target.shape[-2:]
-        size = height if height == width else (height, width)
-        self.mask: Tensor = masks(count, size, generator=torch.Generator().manual_seed(seed)).to(self.target.dtype)
-        self.every, self.batch_size = every, batch_size
-        self.at = -1  # the step of the last evaluation
+        super().__init__(images, masks, count, every, seed)
+        self.batch_size = batch_size
 
-    def on_step(self, run: Run) -> None:
-        every = max(1, round(self.every * run.steps_per_epoch))
-        if run.step % every == 0:
-            self.evaluate(run)
-
-    def on_end(self, run: Run) -> None:
-        if self.at != run.step and run.step:
-            self.evaluate(run)
-
-    def evaluate(self, run: Run) -> None:
+    def look(self, run: Run) -> None:
         """Measure now, and add a row to the history."""
         from inpaintlib import metrics
 
@@ -62,18 +91,81 @@ class Evaluate(Callback):
                 with run.autocast():
                     raw = model(target * mask, mask)
                 raw = raw.float().clamp(0, 1)
-                for kind, picture in (("raw", raw), ("composited", torch.where(mask > 0, target, raw))):
+                for kind, picture in (("raw", raw), ("composited", composite(raw, target, mask))):
                     psnr, mae = metrics.psnr(picture, target, data_range=1.0), metrics.mae(picture, target)
                     sums[f"psnr_{kind}"] = sums.get(f"psnr_{kind}", 0.0) + float(psnr.cpu().double().sum())
                     sums[f"mae_{kind}"] = sums.get(f"mae_{kind}", 0.0) + float(mae.cpu().double().sum())
         run.record({name: total / len(self.target) for name, total in sums.items()})
-        self.at = run.step
 
-    def state(self) -> dict[str, Any]:
-        return {"at": self.at}
 
-    def load(self, state: dict[str, Any]) -> None:
-        self.at = state.get("at", -1)
+class Samples(HeldOut):
+    """Keep pictures of how the same held-out images are filled as the training goes on.
+
+    In the run's folder, if it has one, each look becomes ``samples/step_000123.png`` with three rows: with holes, filled, undamaged.
+
+    Args:
+        images: an ImageSet that is not trained on.
+        masks: a family or bank as for ``fit``, from which one mask for each image is drawn once.
+        count: how many images, evenly spread over the set.
+        every: epochs between two looks, decimals allowed; there is always one at the end.
+        seed: of the masks.
+
+    Attributes:
+        target, mask: the images, float (N, 3, H, W), and their masks, float (N, 1, H, W), 1 = known.
+        filled: what was seen since the callback was made, as pairs of the step and the composited pictures, uint8 (N, 3, H, W).
+    """
+
+    def __init__(self, images: Any, masks: Any, *, count: int = 8, every: float = 1.0, seed: int = 1234) -> None:
+        super().__init__(images, masks, count, every, seed)
+        self.filled: list[tuple[int, Tensor]] = []
+
+    def look(self, run: Run) -> None:
+        """Fill the images, keep the pictures, and write them down; a disk that is full is warned about and does not end the run."""
+        target, mask = self.target.to(run.device), self.mask.to(run.device)
+        with run.evaluating() as model, run.autocast():
+            raw = model(target * mask, mask)
+        pictures = composite(raw.to(target.dtype).clamp(0, 1), target, mask)
+        self.filled.append((run.step, _bytes(pictures)))
+        if run.out is None:
+            return
+        path = run.out / "samples" / f"step_{run.step:06d}.png"
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_atomically(path, self.png())
+        except OSError as error:
+            warnings.warn(f"the samples {path} could not be written ({error}); the run goes on. Make room on the disk.", stacklevel=2)
+
+    def png(self, index: int = -1) -> bytes:
+        """A picture of one look (the last, unless ``index`` says another), in the PNG format: rows with holes, filled, undamaged."""
+        from PIL import Image
+
+        if not self.filled:
+            raise ValueError("nothing has been seen yet; expected a run to have looked, at the latest at its end.")
+        enlarge, gap = max(1, 96 // self.target.shape[-1]), 4
+        target, mask = (_enlarged(x, enlarge) for x in (_bytes(self.target), self.mask))
+        rows, columns = torch.meshgrid(*(torch.arange(side) for side in target.shape[-2:]), indexing="ij")
+        stripes = ((rows + columns) // 3 % 2).bool()[None, None]  # holes are never shown by colour alone
+        holes = torch.where(stripes, _colour(230, 159, 0), _colour(26, 26, 46))
+        damaged = torch.where(mask > 0, target, holes)
+        tiles = torch.stack([damaged, _enlarged(self.filled[index][1], enlarge), target])  # (3, N, 3, H, W)
+        tiles = torch.nn.functional.pad(tiles, [0, gap, 0, gap], value=255)
+        sheet = tiles.permute(0, 3, 1, 4, 2).flatten(0, 1).flatten(1, 2)  # (3 H, N W, 3)
+        file = io.BytesIO()
+        Image.fromarray(sheet[:-gap, :-gap].contiguous().numpy()).save(file, "PNG")
+        return file.getvalue()
+
+
+def _bytes(pictures: Tensor) -> Tensor:
+    """uint8 from floats in [0, 1]."""
+    return (pictures * 255).round().to("cpu", torch.uint8)
+
+
+def _enlarged(pictures: Tensor, times: int) -> Tensor:
+    return pictures.repeat_interleave(times, -1).repeat_interleave(times, -2)
+
+
+def _colour(*values: int) -> Tensor:
+    return torch.tensor(values, dtype=torch.uint8).view(1, 3, 1, 1)
 
 
 class EarlyStopping(Callback):
