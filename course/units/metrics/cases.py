@@ -140,6 +140,7 @@ WINDOWS = [
     Case({"x": torch.zeros(2, 2), "y": torch.zeros(2, 2), "data_range": 1.0}, "black against black: equal, so 1"),
     Case({"x": ramp(2, 2), "y": 5 - ramp(2, 2), "data_range": 10.0}, "a negative"),
     Case({"x": torch.eye(2), "y": torch.full((2, 2), 0.5), "data_range": 20.0}, "for this range, both are nearly flat"),
+    Case({"x": 2 * torch.eye(2), "y": 2 * torch.eye(2) + 2, "data_range": 10.0}, "lifted to three times the brightness"),
     Case({"x": torch.rand(5, 5, generator=_real), "y": torch.rand(5, 5, generator=_real), "data_range": 1.0}, "real numbers"),
 ]
 
