@@ -13,6 +13,8 @@ from torch import nn
 
 from inpaintlib.layers import GatedConv2d, gated_conv2d
 
+QUICK = [F.elu, F.relu, None]  # activations whose derivatives the layer has written by hand
+
 
 def slow(x, weight, bias, stride, padding, dilation):
     """As the paper reads: two convolutions, one place at a time, ELU on the feature, times the sigmoid of the gate."""
@@ -68,27 +70,33 @@ def test_gradients_by_finite_differences():
     weight = torch.randn(4, 2, 3, 3, generator=g, dtype=torch.float64, requires_grad=True)
     bias = torch.randn(4, generator=g, dtype=torch.float64, requires_grad=True)
     for stride, dilation in ((1, 1), (2, 1), (1, 2)):
-        for activation in (F.elu, torch.tanh, None):  # ELU has a derivative written by hand
+        for activation in (F.elu, F.relu, None, torch.tanh):  # all but the last have derivatives written by hand
 
             def both(*tensors, options=(stride, 2, dilation, activation)):
                 return gated_conv2d(*tensors, *options)
 
             assert torch.autograd.gradcheck(both, (x, weight, bias))
-    for pick in (lambda y, gate: y, lambda y, gate: gate, lambda y, gate: y * gate):
-        assert torch.autograd.gradcheck(lambda *a, pick=pick: pick(*gated_conv2d(*a, 2)), (x, weight, bias))
+    for activation in QUICK:
+        for pick in (lambda y, gate: y, lambda y, gate: gate, lambda y, gate: y * gate):
+            assert torch.autograd.gradcheck(lambda *a, p=pick, f=activation: p(*gated_conv2d(*a, 2, activation=f)), (x, weight, bias))
 
 
-def test_second_derivatives_by_finite_differences():
+@pytest.mark.parametrize("activation", QUICK)
+def test_second_derivatives_by_finite_differences(activation):
     """A critic of gated convolutions would need them for its gradient penalty."""
     g = torch.Generator().manual_seed(0)
     x = torch.randn(1, 1, 3, 3, generator=g, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(2, 1, 2, 2, generator=g, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradgradcheck(lambda x, w: gated_conv2d(x, w), (x, weight))
+    assert torch.autograd.gradgradcheck(lambda x, w: gated_conv2d(x, w, activation=activation), (x, weight))
 
 
+@pytest.mark.parametrize("activation", QUICK)
 @pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
-def test_the_quick_way_gives_what_autograd_gives(memory):
-    layer, other = GatedConv2d(3, 5, 3, padding=1), GatedConv2d(3, 5, 3, padding=1, activation=lambda f: F.elu(f))
+def test_the_quick_way_gives_what_autograd_gives(memory, activation):
+    def the_same(feature):
+        return feature if activation is None else activation(feature)  # another function: autograd takes the long way
+
+    layer, other = GatedConv2d(3, 5, 3, padding=1, activation=activation), GatedConv2d(3, 5, 3, padding=1, activation=the_same)
     other.load_state_dict(layer.state_dict())
     x, up = torch.randn(2, 3, 8, 8).to(memory_format=memory), torch.randn(2, 5, 8, 8)
     grads = []
@@ -100,6 +108,34 @@ def test_the_quick_way_gives_what_autograd_gives(memory):
     torch.testing.assert_close(grads[0], grads[1])
     with torch.no_grad():
         assert torch.equal(layer(x), layer(x))
+
+
+@pytest.mark.parametrize("activation", QUICK)
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_half_precision_and_autocast_learn_the_same_too(precision, activation):
+    layer = GatedConv2d(3, 5, 3, padding=1, activation=activation)
+    x, up = torch.randn(2, 3, 8, 8), torch.randn(2, 5, 8, 8)
+    (expected,) = torch.autograd.grad((layer(x) * up).sum(), layer.weight)
+    with torch.autocast("cpu", precision):
+        y = layer(x)
+    assert y.dtype == precision
+    half = GatedConv2d(3, 5, 3, padding=1, activation=activation).to(precision)
+    half.load_state_dict(layer.state_dict())
+    gradients = torch.autograd.grad((y * up).sum(), layer.weight) + torch.autograd.grad((half(x.to(precision)) * up).sum(), half.weight)
+    for got in gradients:
+        torch.testing.assert_close(got.float(), expected, rtol=0.05, atol=0.15)
+
+
+def test_what_the_convolution_was_given_is_left_alone():
+    """The gate is computed in place, in the convolution's output; not in what it read, whose gradient would then be wrong."""
+    x, layer = torch.randn(1, 2, 4, 4, requires_grad=True), GatedConv2d(2, 2, 1)
+    before = x.detach().clone()
+    y = nn.Sequential(layer, layer)(x)
+    y.sum().backward(retain_graph=True)
+    first = x.grad.clone()
+    x.grad = None
+    y.sum().backward()  # once more from the same saved tensors
+    assert torch.equal(x.detach(), before) and torch.equal(first, x.grad)
 
 
 def test_activation_comes_before_the_gate():
