@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from inpaintlib import losses, masks, train
-from inpaintlib._files import write_atomically
+from inpaintlib._files import read_safetensors, write_atomically
 from inpaintlib.train.checkpoint import load_checkpoint
 from tests.training import StopAfter, TinyNet, checkpoint, noise, one_thread, same, short, tiny
 
@@ -201,6 +201,17 @@ def test_a_pickle_with_code_in_it_is_refused_unopened(begun, how):
     with pytest.raises(train.CheckpointError, match=pattern):
         short(tiny(), out=begun, resume=True)
     assert not harm.exists()
+
+
+@pytest.mark.parametrize(("start", "step", "length"), [(b"\x80", 256, 0x180), (b"PK", 65536, 0x4B50)])
+def test_a_header_of_a_length_that_looks_like_a_pickle_is_none(tmp_path, start, step, length):
+    """The first bytes of a safetensors file are the length of its header: one of 32 is a multiple of 8 that ends in 0x80."""
+    path = tmp_path / "a.safetensors"
+    save_file({"weight": torch.ones(2)}, path, metadata={"pad": ""})
+    pad = (length - path.read_bytes().index(b"}}") - 2 + 8) % step
+    save_file({"weight": torch.ones(2)}, path, metadata={"pad": "x" * pad})
+    assert path.read_bytes().startswith(start), "the trap works"
+    assert read_safetensors(path)[0]["weight"].tolist() == [1, 1]
 
 
 def test_a_checkpoint_cut_off_anywhere_is_refused_by_name(begun, full):
@@ -395,7 +406,7 @@ def test_no_images_at_all():
         (ValueError, "ema is 1.5", {"ema": 1.5}),
         (ValueError, "schedule is 'linear'; expected constant, cosine, one_cycle, step", {"schedule": "linear"}),
         (ValueError, "optimizer is 'lion'; expected adam", {"optimizer": "lion"}),
-        (ValueError, "precision is 'fp16'; expected auto, bf16 or fp32", {"precision": "fp16"}),
+        (ValueError, "precision is 'fp8'; expected auto, bf16, fp16 or fp32", {"precision": "fp8"}),
         (ValueError, "device is 'tpu'", {"device": "tpu"}),
         (ValueError, "no folder for it", {"callbacks": [train.Checkpoint()]}),
         (TypeError, "expected an ImageSet", {"images": torch.rand(4, 3, 16, 16)}),
