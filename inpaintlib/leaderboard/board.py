@@ -199,14 +199,27 @@ class Leaderboard:
             body.append((Cell(name), *cells))
         return Table(("inpainter", *self.kinds), tuple(body), of_overview(self, metric, groups))
 
-    def figure_time(self, kind: str = "lines", images: int | None = None) -> Picture:
-        """Quality against time (a logarithmic axis), with its text alternative and caption. In a notebook it shows itself."""
+    def figure_time(self, kind: str | None = None, images: int | None = None) -> Picture:
+        """Quality against time (a logarithmic axis), with its text alternative and caption. In a notebook it shows itself.
+
+        Args:
+            kind: of masks; by default the first one, lines.
+            images: by default as many as the slowest were given, so that everybody is in it on the same images.
+        """
         from inpaintlib.leaderboard.figures import quality_against_time
 
         return quality_against_time(self, kind, images)
 
     def figure_hole_size(self, metric: str = "psnr_hole", images: int | None = None) -> Picture:
-        """Quality against hole size, over the buckets of irregular holes."""
+        """Quality against hole size, over the buckets of irregular holes, with its text alternative and caption.
+
+        Args:
+            metric: a name in ``measures.NAMES``.
+            images: as in :meth:`table`.
+
+        Raises:
+            ValueError: fewer than two buckets were measured.
+        """
         from inpaintlib.leaderboard.figures import quality_against_hole_size
 
         return quality_against_hole_size(self, metric, images)

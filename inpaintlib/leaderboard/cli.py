@@ -107,9 +107,8 @@ def leaderboard(args: argparse.Namespace, arguments: list[str]) -> int:
     Path(args.out).mkdir(parents=True, exist_ok=True)  # before the work, not after it
     cache = Path(args.cache) if args.cache else cache_folder() / "leaderboard"
     done = run(everybody, images, kinds, cache=cache, judge=judge, device=device, again=args.again, say=_Progress())
-    words = ["python", "-m", "inpaintlib.leaderboard", *(plain_path(word) for word in arguments)]
-    board = assemble(done, everybody, images, judge=judge, device=device, command=shlex.join(words))
-    _write(board, Path(args.out))
+    words = ["python", "-m", "inpaintlib.leaderboard", *(_plain(word) for word in arguments)]
+    board = _write(assemble(done, everybody, images, judge=judge, device=device, command=shlex.join(words)), Path(args.out))
     print(f"\n{board.overview() if len(board.kinds) > 1 else board.table(board.kinds[0])}")
     for line in left_out(board):
         print(f"\nleft out: {line}", file=sys.stderr)
@@ -149,12 +148,24 @@ def assemble(
     return Leaderboard(images.source, tuple(groups), about, failures, made)
 
 
-def _write(board: Leaderboard, out: Path) -> None:
+def _plain(word: str) -> str:
+    """A word of the command without paths that only this machine has.
+
+    >>> _plain("mine=/home/me/work/mine.py:fill"), _plain("--out=~/tables"), _plain("exemplar=300")
+    ('mine=mine.py:fill', '--out=tables', 'exemplar=300')
+    """
+    head, equals, tail = word.partition("=")
+    return f"{head}={plain_path(tail)}" if equals else plain_path(word)
+
+
+def _write(board: Leaderboard, out: Path) -> Leaderboard:
     board.save(out / "leaderboard.json")
+    board = Leaderboard.load(out / "leaderboard.json")  # what is printed is what is stored, to the last digit
     (out / "leaderboard.md").write_text(board.to_markdown(), "utf-8")
     board.figure_time().save(out / FIGURES[0])
     if sum(kind.startswith("irregular-") for kind in board.kinds) > 1:
         board.figure_hole_size().save(out / FIGURES[1])
+    return board
 
 
 class _Progress:

@@ -47,7 +47,7 @@ class Picture:
         return f"[figure] {self.alt}"
 
 
-def quality_against_time(board: Leaderboard, kind: str, images: int | None) -> Picture:
+def quality_against_time(board: Leaderboard, kind: str | None, images: int | None) -> Picture:
     """PSNR against milliseconds an image, everybody on the same images: by default as many as the slowest were given."""
     from inpaintlib.viz import comparison
 
@@ -60,13 +60,13 @@ def quality_against_time(board: Leaderboard, kind: str, images: int | None) -> P
     front = [n for n in sorted(order, key=lambda n: (ms[n], -psnr[n])) if all(psnr[n] > psnr[o] for o in order if ms[o] < ms[n])]
     told = ", ".join(f"{n} ({psnr[n]:.1f} dB in {_time(ms[n])} ms)" for n in front)
     alt = (
-        f"A chart of {len(rows)} inpainters on {kind} masks: PSNR from {min(psnr.values()):.1f} to {max(psnr.values()):.1f} dB against "
-        f"time from {_time(min(ms.values()))} to {_time(max(ms.values()))} ms an image, on a logarithmic axis. Nobody faster reaches "
-        f"as much as {told}."
+        f"A chart of {len(rows)} inpainters on {group.kind} masks: PSNR from {min(psnr.values()):.1f} to {max(psnr.values()):.1f} dB "
+        f"against time from {_time(min(ms.values()))} to {_time(max(ms.values()))} ms an image, on a logarithmic axis. Nobody faster "
+        f"reaches as much as {told}."
     )
     caption = (
-        f"Quality against time on {kind} masks, composited, {_which(board, group)}, with 95 % confidence intervals; what two differ by on "
-        f"the same images is surer than these. Up and to the left is better. Time: {board.made.get('clock', 'as measured')}."
+        f"Quality against time on {group.kind} masks, composited, {_which(board, group)}, with 95 % confidence intervals; what two "
+        f"differ by on the same images is surer than these. Up and to the left is better. Time: {board.made.get('clock', 'as measured')}."
     )
     return Picture(drawing, alt, caption)
 
@@ -102,8 +102,9 @@ def quality_against_hole_size(board: Leaderboard, metric: str, images: int | Non
     return Picture(drawing, alt, caption)
 
 
-def _group(board: Leaderboard, kind: str, images: int | None) -> Group:
-    """By default the one with everybody in it: that of the fewest images."""
+def _group(board: Leaderboard, kind: str | None, images: int | None) -> Group:
+    """By default the first kind, and of its groups the one with everybody in it: that of the fewest images."""
+    kind = board.kinds[0] if kind is None else kind
     there = [group.images for group in board.groups if group.kind == kind]
     return board.group(kind, images if images is not None or not there else min(there))
 
