@@ -6,6 +6,7 @@ The drawing functions return a matplotlib ``Figure`` (never one of pyplot's glob
              alt="A frog with a hole in it; the mean fill leaves a grey blot.", caption="A hole filled with the mean colour.")
 """
 
+from inpaintlib.viz.attention import attention_alt, attention_colours, attention_field
 from inpaintlib.viz.charts import comparison, curves
 from inpaintlib.viz.numbers import convolution_picture, number_grid, number_row, number_text, window_sum
 from inpaintlib.viz.pictures import image_grid, image_row, mark_holes
@@ -40,6 +41,9 @@ __all__ = [
     "SKY",
     "VERMILLION",
     "Still",
+    "attention_alt",
+    "attention_colours",
+    "attention_field",
     "comparison",
     "convolution_picture",
     "curves",

@@ -148,6 +148,11 @@ def _picture(ax: Axes, picture: np.ndarray, mask: Tensor | None) -> None:
         mark_holes(ax, mask)
 
 
+def draw_picture(ax: Axes, image: Tensor | np.ndarray, mask: Tensor | None = None) -> None:
+    """One picture of any form that :func:`image_row` takes, framed, its holes marked."""
+    _picture(ax, _array(image), mask)
+
+
 def _unpack(images: Images, titles: Sequence[str] | None) -> tuple[list[np.ndarray], list[str]]:
     names: list[str] = []
     if isinstance(images, Mapping):
