@@ -320,10 +320,11 @@ def test_code_is_known_by_all_that_it_imports(tmp_path):
         (tmp_path / name).write_text(text)
     before = fingerprint.of_code(tmp_path / "mine.py")
     (tmp_path / "other.py").write_text("y = 2  # nobody imports it\n")
+    (tmp_path / "helper.py").write_text('"""A helper."""\n\nfill = 1  # with a word about it\n')
     assert fingerprint.of_code(tmp_path / "mine.py") == before
     seen = {before}
     for name in ("helper.py", "parts/net.py", "parts/__init__.py", "mine.py"):
-        (tmp_path / name).write_text(files[name] + "# another line\n")
+        (tmp_path / name).write_text(files[name] + "z = 3\n")
         seen.add(fingerprint.of_code(tmp_path / "mine.py"))
     assert len(seen) == 5
 

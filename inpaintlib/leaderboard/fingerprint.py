@@ -15,6 +15,7 @@ from torch import nn
 __all__ = ["ROOT", "of_code", "of_file", "of_module", "versions"]
 
 ROOT = Path(__file__).resolve().parents[2]  # the folder that holds the package inpaintlib
+_HUB = ROOT / "inpaintlib" / "__init__.py"  # a list of the parts, which changes when one is added, and no result with it
 
 
 def versions() -> dict[str, str]:
@@ -53,7 +54,7 @@ def of_module(module: nn.Module) -> str:
 def of_code(path: Path) -> str:
     """The SHA-256 of a Python file and of all that it imports, directly or not, from its own folder or package and from inpaintlib.
 
-    Imports are read, not run; one whose name is only made while the program runs is not seen.
+    Imports are read, not run; one whose name is only made while the program runs is not seen. Comments and docstrings do not count.
     """
     path = path.resolve()
     roots = [_root(path), ROOT]
@@ -61,13 +62,28 @@ def of_code(path: Path) -> str:
     waiting = [path]
     while waiting:
         file = waiting.pop()
-        if file not in seen:
-            seen[file] = of_file(file)
-            waiting += _imported(file, roots)
+        if file not in seen and file != _HUB:
+            state = file.stat()
+            seen[file], tree = _bare(file, state.st_mtime_ns, state.st_size)
+            waiting += _imported(file, tree, roots)
     digest = hashlib.sha256()
     for file in sorted(seen, key=lambda f: (f != path, str(_relative(f, roots)))):
         digest.update(f"{_relative(file, roots)} {seen[file]}\n".encode())
     return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=1000)
+def _bare(path: Path, mtime: int, size: int) -> tuple[str, ast.Module]:
+    """The SHA-256 of what a file does, and its syntax tree; of a file that is no Python, of its bytes and an empty tree."""
+    content = path.read_bytes()
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):
+        return hashlib.sha256(content).hexdigest(), ast.Module([], [])  # whoever imports it will say so
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tree
 
 
 def _root(path: Path) -> Path:
@@ -82,11 +98,7 @@ def _relative(path: Path, roots: list[Path]) -> Path:
     return next((path.relative_to(root) for root in roots if path.is_relative_to(root)), Path(path.name))
 
 
-def _imported(file: Path, roots: list[Path]) -> list[Path]:
-    try:
-        tree = ast.parse(file.read_bytes())
-    except SyntaxError:
-        return []  # whoever imports it will say so
+def _imported(file: Path, tree: ast.Module, roots: list[Path]) -> list[Path]:
     package = _relative(file, roots).parent.parts
     found = []
     for name in _names(tree, package):
