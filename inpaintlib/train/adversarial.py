@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from inpaintlib import losses
-from inpaintlib._device import device as choose_device
 from inpaintlib.train import schedules
 from inpaintlib.train.callbacks import Callback
 from inpaintlib.train.history import History
 from inpaintlib.train.loop import begin_step, carry_out, compare, descend, predict
 from inpaintlib.train.players import AdversarialRun, Critics, by_name, check_penalty, frozen, right, seen, variety
+from inpaintlib.train.ranks import join
 from inpaintlib.train.setup import MakeOptimizer, in_words, make_optimizer, memory_format, prepare
 
 __all__ = ["adversarial_step", "fit_adversarial"]
@@ -106,7 +106,7 @@ def fit_adversarial(
     _check_settings(adversarial_weight, game.penalty, critic_lr, critic_steps)
     critics = Critics(critic)
     check_penalty(game, critics)
-    place = choose_device(device)
+    _, place = join(device)
     critics.to(place, memory_format=memory_format(channels_last, place)).train()  # type: ignore[call-overload]
     run = prepare(
         AdversarialRun, model, images, masks, loss,

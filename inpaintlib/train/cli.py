@@ -16,7 +16,19 @@ import torch
 from inpaintlib import data, losses, masks, models
 from inpaintlib._device import device as choose_device
 from inpaintlib.models.pretrained import check_savable, save_pretrained
-from inpaintlib.train import Diverged, Evaluate, fit, presets, report, schedules
+from inpaintlib.train import (
+    Callback,
+    CollapseWatch,
+    Diverged,
+    Evaluate,
+    Samples,
+    fit,
+    fit_adversarial,
+    opponents,
+    presets,
+    report,
+    schedules,
+)
 from inpaintlib.train.live import TensorBoard
 from inpaintlib.train.precision import choose as choose_precision
 
@@ -33,9 +45,12 @@ examples
       a shallower U-Net on box-shaped holes; Ctrl-C ends it after the current step and saves
   python -m inpaintlib.train vanilla_unet --option depth=3 --masks boxes --epochs 20 --out runs/boxes --resume
       ... and the same with --resume goes on where it was
+  python -m inpaintlib.train context_encoder --option size=32 --option latent=512 --masks center_box --adversarial bce
+      against a critic that learns to tell its fillings from real pictures
 
 The folder of a run holds last.safetensors (the state of the run), best.safetensors (the state with the best PSNR on held-out images),
-log.jsonl (one line of JSON every few steps) and, at the end, NAME.safetensors with NAME.md: the weights in 16 bits and a card about them.
+log.jsonl (one line of JSON every few steps), samples (pictures of how held-out images are filled) and, at the end, NAME.safetensors with
+NAME.md: the weights in 16 bits and a card about them.
 """
 
 
@@ -74,10 +89,12 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--batch-size", type=int, default=128, metavar="B", help="images in a step (default: 128)")
     how.add_argument("--lr", type=float, default=2e-3, help="the highest learning rate (default: 0.002)")
     how.add_argument("--schedule", default="one_cycle", choices=schedules.names(), help="how the learning rate changes")
-    how.add_argument("--optimizer", default="adam", choices=["adam", "adamw", "sgd"], help="default: adam")
+    how.add_argument("--optimizer", default="adam", choices=["adam", "adam_dcgan", "adamw", "sgd"], help="default: adam")
     how.add_argument("--clip", type=float, default=1.0, metavar="NORM", help="the largest norm of the gradient; 0 for any (default: 1)")
     how.add_argument("--ema", type=float, default=0.999, metavar="DECAY", help="of the average of the weights; 0: none (default: 0.999)")
     how.add_argument("--seed", type=int, default=0, help="of first weights, order, flips and masks (default: 0)")
+
+    opponents.add_arguments(p)
 
     where = p.add_argument_group("where")
     where.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
@@ -205,10 +222,14 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
     print(f"model: {args.name}, {count:,} parameters, on {report.hardware(place)}")
     side: Any = size[0] if size[0] == size[1] else size
     bank = masks.bank(family, size=side)
-    watch = [Evaluate(held_out, family, every=args.evaluate)] if held_out is not None else []
+    against = opponents.from_arguments(args, side, parse_options)
+    watch: list[Callback] = [CollapseWatch()] if against else []
+    if held_out is not None:
+        watch += [Evaluate(held_out, family, every=args.evaluate), Samples(held_out, family, every=args.evaluate)]
 
-    history = fit(
-        model, images, bank, loss,
+    train_it: Any = fit_adversarial if against else fit
+    history = train_it(
+        model, images, bank, loss, **against,
         epochs=args.epochs, minutes=args.minutes, batch_size=args.batch_size, lr=args.lr, schedule=args.schedule,
         optimizer=args.optimizer, clip=args.clip or None, ema=args.ema or None, seed=args.seed, device=args.device,
         precision=args.precision, compile=args.compile, callbacks=[*watch, *board],
@@ -227,6 +248,7 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
         settings={
             "batch_size": args.batch_size, "learning rate": args.lr, "schedule": args.schedule, "optimizer": args.optimizer,
             "average of weights": args.ema, "seed": args.seed, "precision": choose_precision(args.precision, place),
+            **opponents.in_words(args),
         },
     )
     path = save_pretrained(model, export, card)
