@@ -1,0 +1,9 @@
+import sys
+
+try:
+    from inpaintlib.reproduce.cli import main
+
+    status = main()
+except KeyboardInterrupt:  # while Python was still importing
+    status = 130
+sys.exit(status)
