@@ -9,6 +9,8 @@ from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from inpaintlib import models
@@ -57,10 +59,25 @@ def last_mask(model, mask):
 
 @pytest.mark.parametrize("name", ["partial_unet_s1", "partial_unet"])
 def test_one_known_pixel_anywhere_fills_the_mask(name):
-    """S1's claim, "with enough layers any mask with one known pixel becomes all ones", holds in its network: all 1,024 pixels tried."""
+    """S1's claim, "with enough layers any mask with one known pixel becomes all ones", holds in its network: all 1,024 pixels tried.
+
+    With the next test that is a proof for every mask: a mask is the union of its known pixels.
+    """
     model = models.create(name, width=1).eval()
     assert last_mask(model, torch.eye(1024).view(1024, 1, 32, 32)).min() == 1
     assert last_mask(model, torch.zeros(1, 1, 32, 32)).max() == 0
+
+
+@pytest.mark.parametrize("name", ["partial_unet_s1", "partial_unet", "partial_unet_512"])
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), known=st.sampled_from([0.001, 0.01, 0.3]))
+def test_the_mask_of_a_union_is_the_union_of_the_masks(name, seed, known):
+    """Each new mask asks whether anything in a window is known: what is known can only add to what another mask makes known."""
+    options = {"size": 32} if name == "partial_unet_512" else {}
+    model = models.create(name, width=1, **options).eval()
+    one, other = (torch.rand(2, 1, 1, 32, 32, generator=torch.Generator().manual_seed(seed)) < known).float()
+    alone = [last_mask(model, mask) for mask in (one, other)]
+    assert torch.equal(last_mask(model, one.maximum(other)), torch.maximum(*alone))
 
 
 def test_one_layer_a_resolution_is_not_enough_to_fill_any_mask():
