@@ -1,0 +1,1 @@
+"""Holes, and filling them without learning: lesson, exercise, checks, hidden cases, mutants."""
