@@ -424,6 +424,13 @@ def test_what_cannot_be_meant_is_refused_before_the_work(words, message, mine, t
     assert not (tmp_path / "out" / "leaderboard.json").exists()
 
 
+def test_the_list_of_those_who_could_take_part(mine, tmp_path, capsys):
+    assert command(tmp_path, "--list", "--only", "exemplar", "mean_fill", "--add", f"{mine}:fill") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [["mean_fill", "learns", "nothing"], ["exemplar", "learns", "nothing"], ["fill", "added:", "mine.py:fill"]]
+    assert not (tmp_path / "out").exists()
+
+
 def test_ctrl_c_says_how_to_go_on(mine, tmp_path, capsys):
     mine.write_text("def stop(image, mask):\n    raise KeyboardInterrupt\n")
     assert command(tmp_path, "--only", "mean_fill", "--masks", "center", "--add", f"{mine}:stop") == 130
