@@ -71,5 +71,5 @@ def test_a_run_with_a_preset_writes_the_presets_card(tmp_path: Path, capsys: pyt
     with pytest.warns(UserWarning, match="fewer than a batch"):
         assert cli.main(words) == 0, capsys.readouterr().err
     card = (out / "context_encoder.md").read_text()
-    assert "border_weighted" in card and "--preset s3" in card and "learning rate: 0.001" in card
+    assert "border_weighted" in card and "--preset s3" in card and "learning rate: 0.001" in card and "bce, weight 0.001" in card
     assert "size=32, width=4, latent=8" in card

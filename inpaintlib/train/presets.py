@@ -23,6 +23,7 @@ class Preset:
         masks, loss, epochs, batch_size, lr, schedule, optimizer: as ``train.fit`` and the command line take them.
         clip: the largest norm of the gradient; 0 for any.
         ema: decay of the average of the weights; 0 for none.
+        adversary: the critic's options on the command line (``adversarial``, ``critic_lr`` ...); empty for reconstruction alone.
         ours: which of these the source leaves open, and what we took; empty where it leaves nothing open.
     """
 
@@ -38,13 +39,14 @@ class Preset:
     optimizer: str = "adam"
     clip: float = 0.0
     ema: float = 0.0
+    adversary: dict[str, Any] = field(default_factory=dict)
     ours: str = ""
 
     def arguments(self) -> dict[str, Any]:
         """The settings under the names that the command line has for them."""
         option = [f"{key}={value}" for key, value in self.options.items()]
         same = ("masks", "loss", "epochs", "batch_size", "lr", "schedule", "optimizer", "clip", "ema")
-        return {"name": self.model, "option": option, **{name: getattr(self, name) for name in same}}
+        return {"name": self.model, "option": option, **{name: getattr(self, name) for name in same}, **self.adversary}
 
 
 PRESETS: dict[str, Preset] = {
@@ -59,15 +61,15 @@ PRESETS: dict[str, Preset] = {
         ours="the loss (MAE fits its printed figures), batches of 32, learning rate 1e-3, the masks of S4",
     ),
     "s2": Preset(
-        about="coarse_to_fine on boxes and free-form holes: mean absolute error, batches of 16.",
+        about="coarse_to_fine on boxes and free-form holes: mean absolute error, batches of 16, against two critics by WGAN-GP.",
         model="coarse_to_fine", options={"size": 32, "width": 16}, masks="3*boxes+lines+circles+strokes", loss="l1",
-        epochs=20, batch_size=16, lr=1e-4,
+        epochs=20, batch_size=16, lr=1e-4, adversary={"adversarial": "wgan_gp", "adversarial_weight": 5e-4, "critic_lr": 1e-4},
         ours="32 x 32 instead of 256 x 256, 20 epochs (it ran a finished model of 1,000,000 steps), learning rate 1e-4",
     ),
     "s3": Preset(
-        about="context_encoder on a central hole: squared error, tenfold at the rim, batches of 64, 370 epochs (--minutes 10 for a start).",
+        about="context_encoder on a central hole, against its discriminator, 370 epochs (--minutes 10 for a start).",
         model="context_encoder", options={"size": 32, "latent": 512}, masks="center_box", loss="border_weighted",
-        epochs=370, batch_size=64, lr=1e-3,
+        epochs=370, batch_size=64, lr=1e-3, optimizer="adam_dcgan", adversary={"adversarial": "bce", "adversarial_weight": 1e-3, "critic_lr": 1e-4},
         ours="32 x 32 instead of 128 x 128, a bottleneck of 512 numbers instead of 4000",
     ),
     "s4": Preset(
