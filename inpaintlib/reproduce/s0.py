@@ -26,7 +26,7 @@ def arms(study: Study) -> list[Arm]:
     width = {"small": 32, "full": 32, "test": 4}[study.budget]
     recipe = Recipe.of(presets.get("s0"), len(study.images))
     if study.budget != "full":
-        recipe = replace(recipe, images={"small": 16_000, "test": 64}[study.budget])
+        recipe = replace(recipe, images={"small": 10_000, "test": 64}[study.budget])
     ours = replace(recipe, loss="6*hole_l1+valid_l1", lr=2e-3, schedule="one_cycle", clip=1.0, ema=0.999)
     seed = Arm("seed", "S0's recipe", "partial_unet", recipe, {"width": width})
     return [

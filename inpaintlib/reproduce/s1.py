@@ -23,7 +23,7 @@ def arms(study: Study) -> list[Arm]:
     width = {"small": 16, "full": 32, "test": 4}[study.budget]
     recipe = Recipe.of(presets.get("s1"), len(study.images))
     if study.budget != "full":
-        recipe = replace(recipe, images={"small": 16_000, "test": 64}[study.budget], lr=2e-3, schedule="one_cycle", clip=1.0, ema=0.999)
+        recipe = replace(recipe, images={"small": 10_000, "test": 64}[study.budget], lr=2e-3, schedule="one_cycle", clip=1.0, ema=0.999)
     partial = Arm("partial", "partial", "partial_unet_s1", recipe, {"width": width})
     wrong = {
         "factor": "partial, window factor without Cin", "bias": "partial, bias in the holes", "kernels": "partial, mask kernels trained",

@@ -29,7 +29,7 @@ def arms(study: Study) -> list[Arm]:
     recipe = Recipe.of(presets.get("s2"), len(study.images))
     recipe = replace(recipe, masks="lines+circles+strokes+3*boxes of 12 to 20", lr=1e-3, schedule="one_cycle", clip=1.0, ema=0.999)
     if small:
-        recipe = replace(recipe, images={"small": 8_000, "test": 64}[study.budget])
+        recipe = replace(recipe, images={"small": 5_000, "test": 64}[study.budget])
     side = int(study.target.shape[-1])
     critic = {"size": side, "width": {"small": 16, "full": 64, "test": 4}[study.budget]}
     hinge = Adversary("hinge", {"sn_patch": critic}, weight=1e-2, lr=4e-4)

@@ -35,7 +35,7 @@ def centre_arms(study: Study) -> list[Arm]:
     recipe = Recipe.of(presets.get("s3"), len(study.images))
     recipe = replace(recipe, loss="0.999*border_weighted, band as wide as the overlap", optimizer="adam_dcgan", clip=1.0, ema=0.999)
     if study.budget != "full":
-        recipe = replace(recipe, images=64 if tiny else 20_000, batch_size=16 if tiny else 64)
+        recipe = replace(recipe, images=64 if tiny else 16_000, batch_size=16 if tiny else 64)
     overlap: Any = models.create("context_encoder", **options | {"width": 1, "latent": 1}).overlap
     alone = Arm("alone", "reconstruction alone", "context_encoder", recipe, options, measure_by=_joint(overlap))
     critic = {"context": {"size": side, "width": options["width"]}}
@@ -55,7 +55,7 @@ def term_arms(study: Study) -> list[Arm]:
     """A small twin of Liu et al.'s network, with one more term of their loss each time."""
     side = int(study.target.shape[-1])
     width = {"small": 16, "full": 64, "test": 4}[study.budget]
-    images = {"small": 10_000, "full": 40 * len(study.images), "test": 64}[study.budget]
+    images = {"small": 6_000, "full": 40 * len(study.images), "test": 64}[study.budget]
     recipe = Recipe("irregular", "", images, batch_size=32, lr=2e-4 if study.budget == "full" else 2e-3, clip=1.0)
     if study.budget == "full":
         recipe = replace(recipe, schedule="constant")

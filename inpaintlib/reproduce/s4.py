@@ -28,7 +28,7 @@ def arms(study: Study) -> list[Arm]:
     width = {"small": 16, "full": 32, "test": 4}[study.budget]
     recipe = Recipe.of(presets.get("s4"), len(study.images))
     if study.budget != "full":
-        recipe = replace(recipe, images={"small": 30_000, "test": 64}[study.budget], lr=2e-3, schedule="one_cycle", clip=1.0, ema=0.999)
+        recipe = replace(recipe, images={"small": 16_000, "test": 64}[study.budget], lr=2e-3, schedule="one_cycle", clip=1.0, ema=0.999)
     return [Arm(f"depth{d}", f"depth {d}", "vanilla_unet", recipe, {"depth": d, "width": width}) for d in DEPTHS]
 
 

@@ -69,7 +69,8 @@ PRESETS: dict[str, Preset] = {
     "s3": Preset(
         about="context_encoder on a central hole, against its discriminator, 370 epochs (--minutes 10 for a start).",
         model="context_encoder", options={"size": 32, "latent": 512}, masks="center_box", loss="border_weighted",
-        epochs=370, batch_size=64, lr=1e-3, optimizer="adam_dcgan", adversary={"adversarial": "bce", "adversarial_weight": 1e-3, "critic_lr": 1e-4},
+        epochs=370, batch_size=64, lr=1e-3, optimizer="adam_dcgan",
+        adversary={"adversarial": "bce", "adversarial_weight": 1e-3, "critic_lr": 1e-4},
         ours="32 x 32 instead of 128 x 128, a bottleneck of 512 numbers instead of 4000",
     ),
     "s4": Preset(
