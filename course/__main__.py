@@ -12,6 +12,7 @@ from course import CourseError, Tree
 #: verb -> (the module that does it, one line of help). Each has configure(parser) and main(args, tree) -> exit status.
 VERBS = {
     "lab": ("course.lab", "copy lessons and exercises into workspace/ and open JupyterLab on them"),
+    "check-submission": ("course.grading.preflight", "run an exercise afresh, as the grader will, with the visible checks"),
     "reset": ("course.workspace", "put a fresh copy of a unit or a task into workspace/, keeping yours as a backup"),
     "doctor": ("course.doctor", "look for what could go wrong on this machine, and say how to mend it"),
     "build": ("course.build", "make the notebooks from their sources"),

@@ -22,7 +22,7 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 NAMES = ("python3.13", "python3.12", "python3.11", "python3.14", "python3", "python")
 EXTRAS = "course,test"  # everything; of pyproject.toml
 #: What these verbs need of it.
-FEWER = {"lab": "course", "doctor": "course", "build": "course"}
+FEWER = {"lab": "course", "doctor": "course", "build": "course", "check-submission": "course", "reset": "course"}
 DECIDE = ("pyproject.toml", "constraints.txt")
 STAMP = "course-stamp.txt"
 #: Free space that an installation needs, in GB: the environment takes 2.0 with a CPU build of torch, the downloads about 0.6 more. The

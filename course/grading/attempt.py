@@ -54,14 +54,17 @@ class Subject:
         except Died as died:
             if died.reason == "slow":
                 return Outcome("slow", case, expected, TimeoutError(), message=slow_message(limits.call_seconds))
-            kind, message = ENDED.get(died.reason, (RuntimeError, f"Your function's process ended: {died.reason}."))
-            return Outcome("error", case, expected, kind(), message=message.format(memory=limits.memory / 2**20))
+            return self._ended(case, expected, died.reason)
         except ProtocolError:
             self.session.close()
-            kind, message = ENDED["protocol"]
-            return Outcome("error", case, expected, kind(), message=message)
+            return self._ended(case, expected, "protocol")
         finally:
             self._spent += max(0.0, self.session.seconds - before)
+
+    def _ended(self, case: Case, expected: tuple[np.ndarray, ...], reason: str) -> Outcome:
+        """It never came back, and that ends the check: each further case would cost a fresh process."""
+        kind, message = ENDED[reason]
+        return Outcome("slow", case, expected, kind(), message=message.format(memory=self.session.limits.memory / 2**20))
 
     def _judged(self, case: Case, expected: tuple[np.ndarray, ...], reply: dict[str, Any]) -> Outcome:
         printed = reply.get("printed")

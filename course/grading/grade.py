@@ -30,7 +30,7 @@ Start = Callable[[], Process]
 
 
 def grade_one(path: Path, exercise: Exercise, sandbox: Sandbox, name: str = "", *, shrink: bool = True) -> SubmissionResult:
-    """Grade what one student handed in. Whatever it is, a result comes back.
+    """Grade what one student handed in. Whatever that is, a result comes back.
 
     Args:
         path: the notebook.
@@ -38,6 +38,9 @@ def grade_one(path: Path, exercise: Exercise, sandbox: Sandbox, name: str = "", 
         sandbox: where the student's code runs, and its limits.
         name: what the result calls it; the file's name by default.
         shrink: look for the smallest failing visible case.
+
+    Raises:
+        NotStarted: the sandbox gave up, which nobody's submission can make it do.
     """
     begin = time.monotonic()
     try:

@@ -17,7 +17,7 @@ class Limits:
         call_seconds: one call of a student's function, which should take milliseconds.
         cell_seconds: one cell of the notebook.
         task_seconds: all calls of one task together.
-        start_seconds: by the clock, until Python and PyTorch are up.
+        start_seconds: of computing, and by the clock three times as long, until Python and PyTorch are up.
         total_seconds: by the clock, for the whole submission; tasks that are not reached then earn nothing, and the result says so.
         patience: by the clock a step may take this many times its seconds; that ends code that sleeps.
         memory: bytes of memory of all its processes together, beyond what Python and PyTorch need.

@@ -11,27 +11,32 @@ import signal
 import time
 from typing import Any
 
+from course import CourseError
 from course.grading.inside.codec import HEADER, ProtocolError, decode, encode, pack, unpack_header
 from course.grading.limits import Limits
 from course.grading.sandbox import Sandbox
 from course.grading.watch import Watch, usage
 
-__all__ = ["Died", "Process"]
+__all__ = ["Died", "NotStarted", "Process"]
 
 
 class Died(Exception):
-    """The process is gone; ``reason`` is "slow", "memory", "processes", "ended" (by itself) or "protocol" (it sent no reply)."""
+    """The process is gone; ``reason`` is "slow", "memory", "processes", "ended" (by itself) or "protocol" (no reply of ours)."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
+class NotStarted(CourseError):
+    """The sandbox could not be used, though it is there: no fault of the student's, and no mark."""
+
+
 class Process:
     """A student's process in its sandbox, up and ready.
 
     Raises:
-        Died: it did not start in time, which is the machine's fault and not the student's.
+        NotStarted: it was not ready in time, or could not give up its rights.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -44,12 +49,15 @@ class Process:
         os.set_blocking(self._replies, False)
         self._watch = Watch(self._popen.pid, self.kill, self._limits)
         self._watch.start()
-        #: Computing and clock time that went into the start.
         begin = time.monotonic()
-        ready = self._exchange(b"", number, self._limits.start_seconds, self._limits.start_seconds)
+        try:
+            ready = self._exchange(b"", number, self._limits.start_seconds, 3 * self._limits.start_seconds)
+        except Died as died:
+            raise NotStarted(f"A process in the sandbox did not start ({died.reason}). Is memory short, or the machine very busy?") from None
         if not ready.get("ready"):
             self.close()
-            raise Died(str(ready.get("why", "protocol")))
+            raise NotStarted(f"The sandbox does not work here: {ready.get('why')}.")
+        #: By the clock, what went into the start.
         self.start_seconds = time.monotonic() - begin
 
     def request(self, verb: str, seconds: float, **values: Any) -> dict[str, Any]:

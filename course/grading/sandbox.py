@@ -191,6 +191,7 @@ def _mounts(hide: Sequence[Path]) -> list[str]:
             options += ["--symlink", os.readlink(place), str(place)]
         elif place.exists():
             options += ["--ro-bind", str(place), str(place)]
+    options += ["--perms", "0755", "--dir", "/etc"]
     for place in (Path("/etc/ld.so.cache"), Path("/etc/alternatives"), Path("/etc/localtime")):
         options += ["--ro-bind-try", str(place), str(place)] if place.exists() else []
     fixed = [Path("/usr"), *(Path(f"/{name}") for name in ("bin", "sbin", "lib", "lib32", "lib64"))]

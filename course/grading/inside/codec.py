@@ -19,7 +19,7 @@ __all__ = ["HEADER", "Handle", "Opaque", "ProtocolError", "decode", "encode", "p
 MAGIC, VERSION = b"IPG", 1
 HEADER = struct.Struct(">3sBQ16s")  # magic, version, length of the body, number of the request
 STRUCTURE = 16 << 20  # bytes of JSON at most
-DEPTH, TEXT, DIMENSIONS = 40, 4000, 32
+DEPTH, TEXT, DIMENSIONS = 40, 1 << 20, 32
 TORCH = {
     str(d).removeprefix("torch."): d
     for d in (
@@ -143,7 +143,7 @@ def decode(body: bytes) -> Any:
         value = reader.value(json.loads(body[4 : 4 + length]), 0)
     except ProtocolError:
         raise
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError, AttributeError, struct.error, RuntimeError, OverflowError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, struct.error) as error:
         raise ProtocolError(f"no value ({type(error).__name__})") from None
     if reader.rest:
         raise ProtocolError("more bytes than the arrays have")
