@@ -1,0 +1,505 @@
+# %% [markdown]
+# {{ head }}
+
+# %% [markdown]
+# ## A picture through a keyhole
+#
+# A small picture is 32 x 32 pixels in three colours: 3,072 numbers. Suppose that you may send only a few of them to a friend, who has to rebuild the picture.
+# **How few are enough to recognise it?** Below, each picture was squeezed through 8, 48 and 200 numbers.
+
+# %%
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import inpaintlib
+from course.checks import predict
+from inpaintlib import data, losses, masks, metrics, models, published, train, viz
+from inpaintlib.models.vanilla_unet import VanillaUNet
+
+torch.manual_seed(0)
+pictures = data.load_images("auto", split="train", limit=3000)
+unseen = data.load_images("auto", split="test", limit=200)
+print(pictures.source)
+
+
+def squeeze(known, new, numbers):
+    """Rebuild pictures from a few numbers each: the directions in which the known ones differ most."""
+    mean = known.flatten(1).mean(0)
+    _, _, directions = torch.svd_lowrank(
+        known.flatten(1) - mean, q=numbers, niter=2
+    )  # (3072, numbers)
+    code = (new.flatten(1) - mean) @ directions  # what is sent
+    return (mean + code @ directions.T).reshape(new.shape).clamp(0, 1)
+
+
+some = unseen.float([2, 4, 8, 12, 19])
+rows = {f"{n} numbers": squeeze(pictures.float(), some, n) for n in (8, 48, 200)}
+viz.show(
+    viz.image_grid(
+        [*some, *(x for row in rows.values() for x in row)],
+        columns=5,
+        row_titles=["original", *rows],
+        width=7,
+    ),
+    alt="Five small pictures in four rows: the originals; coloured clouds from 8 numbers; blurred "
+    "shapes from 48; soft but recognisable pictures from 200.",
+    caption="The same pictures after a passage through 8, 48 and 200 numbers.",
+)
+
+# %% [markdown]
+# That was linear algebra (principal components). It works because pictures are not arbitrary: neighbouring pixels are alike, skies are above. Whoever knows what pictures
+# are like needs few numbers to say which one it is. **A network that learns to pass pictures through a narrow place has to learn what pictures are like. That knowledge is what fills a hole.** This lesson builds such a network from its
+# smallest part.
+#
+# ## One neuron
+#
+# A *neuron* multiplies its inputs by weights, adds them up, adds a bias, and sends the result through a bent function, here $\mathrm{ReLU}(z) = \max(0, z)$:
+#
+# $$ y = \mathrm{ReLU}(w_1 x_1 + w_2 x_2 + w_3 x_3 + b). $$
+
+# %%
+predict("autoencoder/one_neuron")
+
+# %% tags=["compare"]
+x = torch.tensor([1.0, 2.0, 3.0])
+w = torch.tensor([2.0, -1.0, 0.5], requires_grad=True)
+b = torch.tensor(-2.5, requires_grad=True)
+z = (w * x).sum() + b
+print("before the ReLU:", z.item(), "   after:", torch.relu(z).item())
+
+# %% [markdown]
+# Why bend at all? Because without it, layer upon layer of weighted sums is one weighted sum: nothing is gained by depth. Common bends:
+
+# %%
+z = torch.linspace(-4, 4, 161)
+figure, axes = viz.figure(6.5, 2.4, 1, 3, sharex=True)
+bends = {"ReLU": torch.relu(z), "leaky ReLU": F.leaky_relu(z, 0.2), "sigmoid": torch.sigmoid(z)}
+for ax, (name, values) in zip(axes[0], bends.items(), strict=True):
+    ax.plot(z, values)
+    ax.set(title=name, xlabel="sum z")
+axes[0, 0].set_ylabel("output")
+viz.show(
+    figure,
+    alt="Three curves. ReLU is 0 up to zero and then rises with slope one; leaky ReLU falls slightly to "
+    "the left; the sigmoid climbs in an S from 0 to 1.",
+    caption="ReLU in the layers, sigmoid at the end, where a value between 0 and 1 is wanted.",
+)
+print("softmax of (1, 2, 3):", torch.softmax(torch.tensor([1.0, 2.0, 3.0]), 0))
+
+# %% [markdown]
+# A relative for choices: *softmax* turns several numbers into positive ones that add up to 1, as probabilities do. Classifiers end with it, and so does the attention of a later lesson.
+#
+# ## How it learns
+#
+# Show it an example, compare its answer with the right one, and ask of each weight: *if I raise you a little, does the error grow or shrink?* That is the derivative. Then move every weight a small step downhill.
+# The chain rule gives all derivatives in one pass from the end to the start (*backpropagation*).
+
+# %% tags=["compare"]
+target = 2.0
+for step in range(4):
+    y = (w * x).sum() + b  # without the ReLU here: it would be flat at 0, see below
+    loss = (y - target) ** 2
+    w.grad = b.grad = None
+    loss.backward()
+    by_hand = 2 * (y - target) * x  # the chain rule
+    same = torch.allclose(w.grad, by_hand.detach())
+    print(
+        f"step {step}: answer {y.item():7.4f}, loss {loss.item():8.4f}, derivative as by hand: {same}"
+    )
+    with torch.no_grad():
+        w -= 0.02 * w.grad
+        b -= 0.02 * b.grad
+
+# %% [markdown]
+# (With the ReLU this neuron would have stayed as it is: its sum was negative, there the ReLU is flat, and a flat place has no downhill. Such a neuron is called dead.)
+#
+# ## Which way downhill? Optimisers on one small problem
+#
+# With two weights we can watch. The loss is a long narrow valley, steep across and shallow along, as losses of networks often are. Each method starts at the same place and takes 60 steps.
+
+# %%
+predict("autoencoder/valley")
+
+
+# %%
+def valley(p):
+    """Steep in p[1], shallow in p[0]; the minimum is at (0, 0)."""
+    return 0.5 * (p[0] ** 2 + 30 * p[1] ** 2)
+
+
+def walk(make, steps=60):
+    p = nn.Parameter(torch.tensor([-4.0, 1.0]))
+    optimizer, path = make([p]), [p.detach().clone()]
+    for _ in range(steps):
+        optimizer.zero_grad()
+        valley(p).backward()
+        optimizer.step()
+        path.append(p.detach().clone())
+    return torch.stack(path)
+
+
+walks = {
+    "gradient descent": walk(lambda p: torch.optim.SGD(p, lr=0.06)),
+    "with momentum": walk(lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.85)),
+    "Adagrad": walk(lambda p: torch.optim.Adagrad(p, lr=0.7)),
+    "Adam": walk(lambda p: torch.optim.Adam(p, lr=0.25)),
+}
+figure, axes = viz.figure(6.8, 4.2, 2, 2, sharex=True, sharey=True)
+u, v = torch.meshgrid(torch.linspace(-4.6, 1.8, 120), torch.linspace(-1.5, 1.5, 90), indexing="xy")
+for ax, (name, path) in zip(axes.flat, walks.items(), strict=True):
+    ax.contour(u, v, valley((u, v)), levels=[0.2, 1, 3, 8, 16, 28], colors=viz.GREY, linewidths=0.7)
+    ax.plot(path[:, 0], path[:, 1], "-o", markersize=2.5, linewidth=1)
+    ax.plot(0, 0, "x", color=viz.VERMILLION)
+    ax.set_title(f"{name}: loss {valley(path[-1]):.4f} at the end")
+for ax in axes[1]:
+    ax.set_xlabel("first weight")
+for ax in axes[:, 0]:
+    ax.set_ylabel("second weight")
+viz.show(
+    figure,
+    alt="Four maps of a long valley with a path each. Gradient descent zigzags across and creeps along; "
+    "momentum swings in wide curves towards the minimum; Adagrad goes almost straight and slows down; "
+    "Adam goes straight and circles a little about the minimum.",
+    caption="The same valley, four ways down. The cross is the minimum.",
+)
+
+# %% [markdown]
+# - **Gradient descent**: one step size for all weights. Too small along the valley, nearly too large across.
+# - **Momentum** keeps part of the last step, like a ball that rolls.
+# - **Adagrad** divides each weight's step by the root of the sum of its squared derivatives so far: steep directions are slowed. The sum only grows, so do not wait for it. (In a survey one can read that Adagrad is of second order.
+#   It is not: it squares *first* derivatives.)
+# - **Adam** does both, with running means in place of sums. (It is an optimiser; the same survey lists it among the losses.)
+#
+# The course uses Adam, because it needs the least care. The step size, or *learning rate*, matters more than all of that:
+
+# %% tags=["compare"]
+for lr in (0.01, 0.06, 0.07):
+    path = walk(lambda p, lr=lr: torch.optim.SGD(p, lr=lr))
+    print(
+        f"gradient descent with learning rate {lr}: loss {valley(path[-1]).item():.3g} after 60 steps"
+    )
+
+# %% [markdown]
+# Across the valley the derivative is 30 times the distance. A step of more than 2/30 of it lands farther away on the other side than it started, and the next one farther still.
+#
+# ## A batch at a time
+#
+# A real loss is a mean over all images. To look at all of them before each step would be slow, so each step takes a few, a *batch*: its mean derivative points downhill *on average*. One pass over all images is an *epoch*, one step an *iteration*.
+
+# %%
+predict("autoencoder/iterations")
+
+# %% tags=["compare"]
+images, batch = published.get("s0.train_images").value, published.get("s4.batch_size").value
+print(f"{images:,} images in batches of {batch}: {images // batch:,} iterations an epoch")
+
+# %% [markdown]
+# ## Why convolutions?
+#
+# A layer of neurons in which each looks at *every* number of the picture is called fully connected. Compare it with a convolution, a neuron that looks at 3 x 3 pixels and is used again at each place:
+
+# %% tags=["compare"]
+dense = nn.Linear(3072, 3072)
+conv = nn.Conv2d(3, 32, 3, padding=1)
+for name, layer in {
+    "fully connected, 3,072 to 3,072": dense,
+    "convolution, 3 to 32 channels": conv,
+}.items():
+    print(f"{name:32} {sum(p.numel() for p in layer.parameters()):>10,} parameters")
+
+circular = nn.Conv2d(3, 3, 3, padding=1, padding_mode="circular")
+x = some[:1]
+with torch.no_grad():
+    moved_then_layer = circular(x.roll(5, 3))
+    layer_then_moved = circular(x).roll(5, 3)
+    dense_moved = dense(x.roll(5, 3).flatten(1)).reshape(x.shape)
+    moved_dense = dense(x.flatten(1)).reshape(x.shape).roll(5, 3)
+print(
+    "convolution: moving the picture moves the answer:",
+    torch.allclose(moved_then_layer, layer_then_moved, atol=1e-6),
+)
+print("fully connected, the same:", torch.allclose(dense_moved, moved_dense, atol=1e-6))
+
+# %% [markdown]
+# | | fully connected | convolutional |
+# |---|---|---|
+# | sees | every pixel | a window; with depth, more and more |
+# | weights | one for each pair of input and output | one small kernel, shared by all places |
+# | a cat moved by five pixels | is a new thing to learn | gives the same answer, five pixels on |
+# | picture of another size | impossible | no difference |
+#
+# ## A convolutional autoencoder
+#
+# *Encoder*: convolutions with stride 2 make the picture smaller and its channels more. *Decoder*: the way back. In the middle is the *bottleneck*; what stands there is called the *code*, or a point in *latent space*. Nobody labels anything: the right answer is the input itself.
+#
+# | way of learning | right answers come from | example |
+# |---|---|---|
+# | supervised | people who label | "this is a frog" |
+# | unsupervised, and self-supervised | the data themselves | autoencoder; **inpainting: hide pixels, ask for them back** |
+# | reinforcement | rewards after acting | a game |
+#
+# Here is the network, and the whole training loop.
+
+
+# %%
+def autoencoder(code_channels):
+    return nn.Sequential(
+        nn.Conv2d(3, 24, 3, stride=2, padding=1), nn.ReLU(),  # (B, 24, 16, 16)
+        nn.Conv2d(24, 48, 3, stride=2, padding=1), nn.ReLU(),  # (B, 48, 8, 8)
+        nn.Conv2d(48, code_channels, 3, stride=2, padding=1),  # the code, (B, code_channels, 4, 4)
+        nn.ConvTranspose2d(code_channels, 48, 2, stride=2), nn.ReLU(),
+        nn.ConvTranspose2d(48, 24, 2, stride=2), nn.ReLU(),
+        nn.ConvTranspose2d(24, 3, 2, stride=2), nn.Sigmoid(),
+    )  # fmt: skip
+
+
+def learn(network, steps=250, batch_size=64, lr=3e-3):
+    """The loop: look at a batch, compare, differentiate, move."""
+    chance = torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(network.parameters(), lr=lr)
+    for _ in range(steps):
+        chosen = torch.randint(len(pictures), (batch_size,), generator=chance)
+        x = pictures.float(chosen)
+        loss = (network(x) - x).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return network
+
+
+torch.manual_seed(0)
+steps = 1500 if inpaintlib.profile() == "full" else 250
+networks = {f"{16 * c} numbers": learn(autoencoder(c), steps) for c in (3, 12)}
+with torch.no_grad():
+    rebuilt = {name: network(some) for name, network in networks.items()}
+viz.show(
+    viz.image_grid(
+        [*some, *(x for row in rebuilt.values() for x in row)],
+        columns=5,
+        row_titles=["original", *rebuilt],
+        width=7,
+    ),
+    alt="Five small pictures, and below them two rows of blurred versions: from 48 numbers coloured "
+    "clouds, from 192 numbers recognisable shapes.",
+    caption="What comes out of the bottleneck, after a few seconds of training, for pictures that it never saw.",
+)
+
+# %% [markdown]
+# They are blurred. The code has no room for every whisker, and where the network is in doubt, a squared error rewards the mean of all possibilities. Both limits will be with us to the end of the course.
+#
+# What *is* in a code? Go from one code to another in small steps, and decode on the way:
+
+# %%
+encoder, decoder = networks["192 numbers"][:5], networks["192 numbers"][5:]
+with torch.no_grad():
+    start, end = encoder(some[:1]), encoder(some[2:3])
+    between = [decoder(start + (end - start) * t)[0] for t in torch.linspace(0, 1, 6)]
+viz.show(
+    viz.image_row(between, [f"{t:.1f}" for t in torch.linspace(0, 1, 6)], width=7),
+    alt="Six small pictures in a row: the first slowly dissolves into the last.",
+    caption="A straight line in latent space: large shapes dissolve into each other; nothing new is invented.",
+)
+
+# %%
+predict("autoencoder/wide_code")
+
+# %% [markdown]
+# ## Round the bottleneck: skip connections
+#
+# For inpainting the bottleneck is a strange guest: most pixels are *known*, and it forgets their details. The **U-Net** keeps it for what it is good at, an overview, and lets details pass beside it: what the encoder saw at each resolution is handed to the decoder at the same resolution
+# (a *skip connection*, by concatenation of channels). Let us see what that is worth. Two networks, the same layers, the same pictures with lines cut out, the same number of steps; one has its skips cut.
+
+
+# %%
+class WithoutSkips(VanillaUNet):
+    """The same U-Net; what comes over the skips is replaced by zeros."""
+
+    def forward(self, image, mask):
+        x = image * mask
+        for level, double in enumerate(self.encoder):
+            x = double(F.max_pool2d(x, 2) if level else x)
+        for up, double in zip(self.up, self.decoder, strict=True):
+            x = up(x)
+            x = double(torch.cat([torch.zeros_like(x), x], dim=1))
+        return torch.sigmoid(self.head(x))
+
+
+test_images = unseen.float()
+test_masks = masks.benchmark("lines")[:200].float()
+epochs = 30 if inpaintlib.profile() == "full" else 1.5
+scores = {}
+for name, make in {"with skips": VanillaUNet, "without": WithoutSkips}.items():
+    torch.manual_seed(0)
+    network = make(depth=4, width=12)
+    train.fit(
+        network, pictures, masks.lines, losses.l1, epochs=epochs, batch_size=64, progress=False
+    )
+    filled = network.inpaint(test_images, test_masks)
+    with torch.no_grad():
+        raw = network(test_images * test_masks, test_masks)
+    scores[name] = raw[:5], filled[:5]
+    print(
+        f"{name:11} raw {metrics.psnr(raw, test_images, data_range=1).mean():.2f} dB, "
+        f"composited {metrics.psnr(filled, test_images, data_range=1).mean():.2f} dB"
+    )
+cells = [*(test_images * test_masks)[:5], *scores["without"][0], *scores["with skips"][0]]
+viz.show(
+    viz.image_grid(cells, columns=5, row_titles=["damaged", "without", "with skips"], width=7),
+    alt="Five small damaged pictures; their raw predictions without skip connections, blurred beyond "
+    "recognition; with skip connections, sharp, with faint traces of the lines.",
+    caption="Raw predictions after the same short training.",
+)
+
+# %% [markdown]
+# *How this was computed: 200 test images, frozen line masks, mean over images.*
+#
+# ## Seven million numbers, counted
+#
+# Two of the projects behind this course used a U-Net with five resolutions. A convolution from $C$ to $C'$ channels with a $k\times k$ kernel has $C'(C k^2 + 1)$ parameters: every output channel has a weight for each
+# input channel and place, and a bias.
+
+# %%
+predict("autoencoder/count_one")
+
+# %% tags=["compare"]
+unet = models.create("vanilla_unet")
+table = models.summary(unet)
+print(table)
+print()
+print("published:", published.get("s1.vanilla.parameters").text)
+
+# %%
+rows = [(row.name, row.parameters, row.shape[-1]) for row in table.rows]
+figure, axes = viz.figure(6.8, 3.4)
+bars = axes[0, 0].barh(
+    [f"{name} ({side} x {side})" for name, _, side in rows][::-1],
+    [n / 1e6 for _, n, _ in rows][::-1],
+)
+axes[0, 0].set(xlabel="parameters (millions)")
+axes[0, 0].tick_params(axis="y", labelsize=6)
+viz.show(
+    figure,
+    alt="A bar for each layer of the U-Net. The longest by far belong to the layers at 2 by 2 and 4 by 4 "
+    "pixels; those at full resolution are hardly visible.",
+    caption="Most parameters sit where the picture has two by two and four by four pixels.",
+)
+
+# %% [markdown]
+# Most of the network's parameters look at pictures of a few pixels. Whether they are worth it is the question of [depth](unit:depth).
+#
+# ## Over-fitting
+#
+# How well a network does on the pictures it was trained on says little. Here one learns to fill lines in **16** pictures, again and again. In each round we also look at pictures that it never sees.
+
+# %%
+few = data.ImageSet(
+    pictures.images[:16], pictures.labels[:16], pictures.classes, "16 training images"
+)
+torch.manual_seed(0)
+memory = models.create("vanilla_unet", depth=3, width=24)
+fixed = masks.lines(
+    16, 32, generator=torch.Generator().manual_seed(5)
+).float()  # even the masks stay the same
+x, held_out, held_masks = few.float(), test_images[:64], test_masks[:64]
+optimizer = torch.optim.Adam(memory.parameters(), lr=2e-3)
+at, seen_loss, unseen_loss = [], [], []
+for step in range(301):
+    if step % 15 == 0:
+        with torch.no_grad():
+            y, m = memory(held_out * held_masks, held_masks), 1 - held_masks
+            unseen_loss.append(((y - held_out).abs() * m).sum().item() / (3 * m.sum().item()))
+    y = memory(x * fixed, fixed)
+    loss = ((y - x).abs() * (1 - fixed)).sum() / (3 * (1 - fixed).sum())  # mean error in the hole
+    if step % 15 == 0:
+        at.append(step)
+        seen_loss.append(loss.item())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+# %%
+predict("autoencoder/two_curves")
+
+# %%
+figure, axes = viz.figure(6.5, 2.8)
+axes[0, 0].plot(at, seen_loss, "-o", markersize=3, label="the 16 it learns from")
+axes[0, 0].plot(at, unseen_loss, "--s", markersize=3, label="others")
+axes[0, 0].set(xlabel="training step", ylabel="error in the hole (0 to 1)", ylim=(0, None))
+axes[0, 0].legend()
+viz.show(
+    figure,
+    alt="Two curves over 300 steps. The error on the sixteen training pictures keeps falling; on other "
+    "pictures it falls at first, then stays high and rises a little.",
+    caption="Learning by heart. From where the curves part, the network learns the pictures instead of pictures.",
+)
+
+# %% [markdown]
+# That is over-fitting: an autoencoder, too, can memorise. What helps, in the order in which to try it:
+#
+# - **more and other data**: more pictures, mirrored ones, *a fresh mask every time* (`train.fit` does both);
+# - **stop in time**: keep some pictures aside (*validation*), and keep the weights that did best on them. A third set, for the final figure, is never looked at while choosing;
+# - **make it harder to memorise**: a smaller network, a penalty on large weights (*weight decay*), or *dropout*, which silences random neurons in training so that none can rely on another.
+#
+# ## The loop that the course uses
+#
+# `train.fit` is the loop from above with what one misses after an hour of training: it can be interrupted and resumed to the bit, keeps a log, watches held-out pictures, and names the cause when a loss becomes NaN.
+
+# %%
+torch.manual_seed(0)
+small = models.create("vanilla_unet", depth=3, width=12)
+watch = train.Evaluate(unseen, masks.lines, every=0.5)
+history = train.fit(
+    small,
+    pictures,
+    masks.lines,
+    losses.hole_l1,
+    epochs=2,
+    batch_size=64,
+    callbacks=[watch],
+    log_every=5,
+    progress=False,
+)
+viz.show(
+    viz.curves(history),
+    alt="The loss falls steeply at first and then slowly; the PSNR on held-out pictures rises.",
+    caption="Two passes over the pictures: loss over the hole, and PSNR on pictures held out.",
+)
+
+# %% [markdown]
+# ## Check yourself
+
+# %%
+predict("autoencoder/check_skips")
+
+# %%
+predict("autoencoder/check_rate")
+
+# %%
+predict("autoencoder/check_validation")
+
+# %% [markdown]
+# ## Common mistakes
+#
+# - **Forgetting `zero_grad`**: derivatives of all batches so far add up.
+# - **Judging on training pictures.** One project showed fillings of pictures that its network had trained on; they looked splendid.
+# - **Choosing by the test set**: whoever looks at it to choose has no test set any more.
+# - **An input in [-1, 1] and a sigmoid at the end**: half of the range can never be reached.
+# - **Counting parameters of a concatenation wrongly**: the layer after it sees the channels of both.
+#
+# ## Summary
+#
+# - A neuron is a weighted sum and a bend; a network is many of them, and learns by going downhill on the mean error of a batch.
+# - Convolutions share their weights between places. That is why they need few and do not care where a cat sits.
+# - An autoencoder's bottleneck forces it to learn what pictures are like; skip connections let details pass beside it.
+# - What counts is the error on pictures never trained on.
+#
+# Build and count for yourself in the [exercise](exercise:autoencoder).
+#
+# ## Sources
+#
+# - D. Rumelhart, G. Hinton, R. Williams, *Learning Representations by Back-propagating Errors*, Nature 323, 1986.
+# - O. Ronneberger, P. Fischer, T. Brox, *U-Net: Convolutional Networks for Biomedical Image Segmentation*, MICCAI 2015.
+# - J. Duchi, E. Hazan, Y. Singer, *Adaptive Subgradient Methods for Online Learning and Stochastic Optimization*, JMLR 12, 2011.
+# - D. Kingma, J. Ba, *Adam: A Method for Stochastic Optimization*, ICLR 2015.
+# - N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov, *Dropout*, JMLR 15, 2014.
