@@ -53,7 +53,7 @@ def _dilate(pixels: Tensor, steps: int) -> Tensor:
 
 
 def select(
-    prediction: Tensor, target: Tensor, mask: Tensor | None, region: Region, width: int, data_range: float = 1.0
+    prediction: Tensor, target: Tensor, mask: Tensor | None, region: Region | None, width: int, data_range: float = 1.0
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """The door of every metric: checked images (B, C, H, W) and the pixels that count (B, 1, H, W), or None for all of them."""
     if not isinstance(data_range, numbers.Real) or not 0 < data_range < math.inf:
@@ -64,7 +64,12 @@ def select(
         raise ValueError(f"prediction is {describe(prediction)}, target is {describe(target)}; expected the same shape.")
     if prediction.device != target.device:
         raise ValueError(f"prediction is on {prediction.device}, target on {target.device}; move one of them with .to(...).")
-    if region == "all":
+    if region is None and mask is not None:
+        raise ValueError(
+            "a mask is given, but no region, so it is not clear which pixels are meant: pass region='hole', 'known' or 'boundary' with it, "
+            "or region='all' (or no mask) for every pixel."
+        )
+    if region is None or region == "all":
         return prediction, target, None
     if region not in get_args(Region):
         raise ValueError(_EXPECTED.format(region))

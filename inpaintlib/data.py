@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from inpaintlib._check import describe
+from inpaintlib._device import device as choose_device
 
 __all__ = ["ImageSet", "load_images", "load_photo", "photo_names"]
 
@@ -142,7 +143,7 @@ class ImageSet:
 
         Raises:
             TypeError: the generator is none.
-            ValueError: ``batch_size`` is not positive, ``drop_last`` would leave nothing, or a share that there is not.
+            ValueError: ``batch_size`` is not positive, ``drop_last`` would leave nothing, or a share or device that there is not.
 
         >>> [len(batch) for batch in load_images("photos", "test", limit=10).batches(4)]
         [4, 4, 2]
@@ -162,9 +163,9 @@ class ImageSet:
         flipped = (torch.rand(count, generator=generator, device=where) < 0.5).cpu() if flip else torch.zeros(count, dtype=torch.bool)
         stop = count - count % batch_size if drop_last else count
         mine, turns = ([batch.tensor_split(ranks)[rank] for batch in whole[:stop].split(batch_size)] for whole in (order, flipped))
-        return self._draw(mine, turns, device)
+        return self._draw(mine, turns, choose_device(device) if device is not None else None)
 
-    def _draw(self, order: Sequence[Tensor], flipped: Sequence[Tensor], device: torch.device | str | None) -> Iterator[Tensor]:
+    def _draw(self, order: Sequence[Tensor], flipped: Sequence[Tensor], device: torch.device | None) -> Iterator[Tensor]:
         for indices, turn in zip(order, flipped, strict=True):
             batch = self.images.index_select(0, indices.to(self.images.device)).to(device)  # several times as fast as images[indices]
             if len(turned := turn.nonzero()[:, 0].to(batch.device)):
@@ -173,7 +174,8 @@ class ImageSet:
 
     def to(self, device: torch.device | str) -> ImageSet:
         """The same set with its bytes on a device: with 150 MB there, a GPU is not kept waiting for batches."""
-        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+        place = choose_device(device)
+        return replace(self, images=self.images.to(place), labels=self.labels.to(place))
 
     def split(self, count: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
         """Hold out ``count`` images by chance, for validation.

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from inpaintlib import metrics as measure
 from inpaintlib._check import as_image, as_mask, describe
 from inpaintlib._comparison import Bucket, Comparison, Interval, Metric, Row, mean_interval
+from inpaintlib._device import device as choose_device
 from inpaintlib._turns import turns_of
 
 __all__ = ["BUCKETS", "METRICS", "Bucket", "Comparison", "Interval", "Metric", "Row", "compare", "mean_interval"]
@@ -95,8 +96,9 @@ def compare(
 
     Raises:
         TypeError: not a mapping of callables, or not images and masks.
-        ValueError: nothing to compare, an unknown metric, shapes that do not fit, a mask without a hole or without a known pixel,
-            or an inpainter whose output has the wrong shape, is not finite, leaves [0, 1] or changed known pixels; it is named.
+        ValueError: nothing to compare, an unknown metric, a device that is not there, shapes that do not fit, a mask without a hole or
+            without a known pixel, or an inpainter whose output has the wrong shape, is not finite, leaves [0, 1] or changed known pixels;
+            it is named.
 
     >>> from inpaintlib import baselines, masks
     >>> table = compare({"mean": baselines.mean_fill}, torch.rand(8, 3, 32, 32), masks.lines)
@@ -107,6 +109,7 @@ def compare(
     chosen = _metrics(metrics)
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"batch_size is {batch_size!r}; expected a positive whole number.")
+    place = choose_device(device) if device is not None else None
     source = getattr(images, "source", "given images")
     fetch, count, size = _open_images(images)
     known, origin = _draw(masks, count, size, seed)
@@ -119,7 +122,7 @@ def compare(
         with _undisturbed(inpainter, seed):
             for start in range(0, count, batch_size):
                 image = fetch(slice(start, start + batch_size))
-                image = as_image(image.to(device) if device is not None else image, "images")
+                image = as_image(image.to(place) if place is not None else image, "images")
                 mask = as_mask(known[start : start + batch_size], image)
                 result, seconds = _run(name, inpainter, image * mask, mask)
                 result = _checked(name, result, image, mask, kind, start)

@@ -43,14 +43,14 @@ __all__ = [
 ]
 
 
-def mse(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region = "all", width: int = 2) -> Tensor:
+def mse(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region | None = None, width: int = 2) -> Tensor:
     """Mean squared error over the pixels and channels of a region.
 
     Args:
         prediction: float (B, C, H, W) in [0, 1].
         target: the same shape and range.
-        mask: (B, 1, H, W), 1 = known, 0 = hole; needed unless ``region="all"``.
-        region: the pixels that count.
+        mask: (B, 1, H, W), 1 = known, 0 = hole; needed unless every pixel counts.
+        region: the pixels that count: "hole", "known", "boundary" or "all"; None, without a mask, is "all".
         width: of the boundary band on either side of the rim, in pixels.
 
     Returns:
@@ -58,7 +58,7 @@ def mse(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regio
 
     Raises:
         TypeError: not float tensors.
-        ValueError: shapes differ, values leave [0, 1], the mask is missing, or the region is empty in some image.
+        ValueError: shapes differ, values leave [0, 1], the mask or the region is missing, or the region is empty in some image.
 
     >>> black, grey = torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.5)
     >>> mse(grey, black)
@@ -68,7 +68,7 @@ def mse(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regio
     return average((prediction - target).square(), chosen)
 
 
-def mae(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region = "all", width: int = 2) -> Tensor:
+def mae(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region | None = None, width: int = 2) -> Tensor:
     """Mean absolute error (L1) over the pixels and channels of a region; arguments and errors as in :func:`mse`.
 
     Over a composited whole image it is the error over the hole times the hole's share of the pixels: a small hole flatters.
@@ -84,7 +84,7 @@ def mae(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regio
 
 
 def psnr(
-    prediction: Tensor, target: Tensor, *, data_range: float, mask: Tensor | None = None, region: Region = "all", width: int = 2
+    prediction: Tensor, target: Tensor, *, data_range: float, mask: Tensor | None = None, region: Region | None = None, width: int = 2
 ) -> Tensor:
     """Peak signal-to-noise ratio, 10 log10(data_range^2 / MSE).
 
@@ -123,7 +123,7 @@ def psnr(
 
 
 def ssim(
-    prediction: Tensor, target: Tensor, *, data_range: float, mask: Tensor | None = None, region: Region = "all", width: int = 2
+    prediction: Tensor, target: Tensor, *, data_range: float, mask: Tensor | None = None, region: Region | None = None, width: int = 2
 ) -> Tensor:
     """Structural similarity, the mean of :func:`ssim_map` over a region and the channels.
 
@@ -167,7 +167,7 @@ def ssim_map(prediction: Tensor, target: Tensor, *, data_range: float) -> Tensor
     return similarity(prediction, target, data_range)
 
 
-def dice(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region = "all", width: int = 2) -> Tensor:
+def dice(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region | None = None, width: int = 2) -> Tensor:
     """Soft Dice overlap of two intensity images, 2 sum(AB) / (sum A + sum B).
 
     On intensities a perfect prediction does not score 1 but E[x^2] / E[x], about 0.61 on CIFAR-10, and other pictures score more,
@@ -183,7 +183,7 @@ def dice(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regi
 
     Raises:
         TypeError: not float tensors.
-        ValueError: shapes differ, values leave [0, 1], the mask is missing, or the region is empty in some image.
+        ValueError: shapes differ, values leave [0, 1], the mask or the region is missing, or the region is empty in some image.
 
     Source: L. R. Dice, Ecology 26 (1945), for sets.
 
@@ -197,7 +197,7 @@ def dice(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regi
     return 2 * overlap / size.clamp_min(torch.finfo(size.dtype).tiny)
 
 
-def dice_of_truth(target: Tensor, *, mask: Tensor | None = None, region: Region = "all", width: int = 2) -> Tensor:
+def dice_of_truth(target: Tensor, *, mask: Tensor | None = None, region: Region | None = None, width: int = 2) -> Tensor:
     """What :func:`dice` gives a perfect prediction, E[x^2] / E[x]: the yardstick for reading a soft Dice. (B,).
 
     >>> dice_of_truth(torch.full((1, 3, 2, 2), 0.25))  # a flat grey image, predicted perfectly

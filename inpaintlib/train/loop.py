@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inpaintlib._check import describe
 from inpaintlib._ranks import together
 from inpaintlib._turns import shared_turns
 from inpaintlib.losses import Loss
@@ -137,6 +138,8 @@ def predict(run: Run, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
     """The network's raw predictions (B, 3, H, W): under ``""`` the one that counts, before it those of earlier stages, if it has any."""
     with run.autocast():
         answer = run.forward(image * mask, mask)  # the network never sees what it has to guess
+    if not isinstance(answer, Tensor) and not hasattr(answer, "refined"):
+        raise TypeError(f"the model returned {describe(answer)}; expected its prediction, a tensor (B, 3, H, W).")
     found = {"": answer} if isinstance(answer, Tensor) else {"coarse.": answer.coarse, "": answer.refined}
     return {stage: prediction.to(image.dtype) for stage, prediction in found.items()}
 

@@ -25,12 +25,11 @@ from inpaintlib.train.chance import chance
 from inpaintlib.train.precision import choose as choose_precision
 from inpaintlib.train.ranks import join
 from inpaintlib.train.run import Run
+from inpaintlib.train.settings import check_callbacks, check_inputs, check_numbers, check_others, checked_schedule
 
 __all__ = [
     "MakeOptimizer",
     "as_terms",
-    "check_inputs",
-    "check_settings",
     "finishing",
     "identity",
     "in_words",
@@ -86,8 +85,13 @@ def prepare(
         must_match, should_match: what else a resumed run has to keep, or had better keep.
         more: what the class has besides.
     """
-    check_inputs(images, masks, loss)
-    check_settings(len(images), batch_size, epochs, minutes, lr=lr, clip=clip, log_every=log_every)
+    check_inputs(model, images, masks, loss)
+    check_callbacks(callbacks)
+    check_numbers(
+        len(images), batch_size, epochs, minutes, lr=lr, clip=clip, log_every=log_every, checkpoint_seconds=checkpoint_seconds
+    )
+    check_others(ema=ema, seed=seed, out=out, stop=stop, flip=flip, compile=compile, progress=progress, channels_last=channels_last)
+    rate = checked_schedule(schedule)
     ranks, place = join(device)
     whole_batch = ranks.share_of(batch_size, len(images))
     arithmetic = choose_precision(precision, place)
@@ -102,7 +106,7 @@ def prepare(
         masks=masks,
         loss=loss,
         optimizer=make_optimizer(optimizer, model, lr, place),
-        schedule=schedules.by_name(schedule),
+        schedule=rate,
         average=WeightAverage(model, ema) if ema is not None else None,
         device=place,
         precision=arithmetic,
@@ -149,33 +153,6 @@ def memory_format(channels_last: bool | None, place: torch.device) -> torch.memo
     return torch.channels_last if channels_last else torch.preserve_format
 
 
-def check_inputs(images: Any, masks: Any, loss: Any) -> None:
-    """Raise unless these are what ``fit`` takes, with what was probably meant."""
-    if not hasattr(images, "batches"):
-        raise TypeError(f"images is {describe(images)}; expected an ImageSet, as data.load_images returns it.")
-    if len(images) == 0:
-        raise ValueError("the set of images is empty; expected at least one image to train on.")
-    if not callable(masks):
-        raise TypeError(f"masks is {describe(masks)}; expected a family such as masks.lines, or masks.bank(...), to draw fresh ones from.")
-    if not callable(loss):
-        raise TypeError(f"loss is {describe(loss)}; expected a function (prediction, target, mask) -> scalar, such as losses.hole_l1.")
-
-
-def check_settings(count: int, batch_size: int, epochs: float | None, minutes: float | None, **others: float | None) -> None:
-    """Raise unless the numbers are positive and the run has an end; warn where ``count`` images do not fill a batch."""
-    for name, value in {"batch_size": batch_size, "epochs": epochs, "minutes": minutes, **others}.items():
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise ValueError(f"{name} is {value!r}; expected a number above 0.")
-        if name in ("batch_size", "log_every") and not isinstance(value, int):
-            raise ValueError(f"{name} is {value!r}; expected a whole number.")
-    if count < batch_size:
-        warnings.warn(f"{count} images are fewer than a batch of {batch_size}: each step sees all of them.", stacklevel=4)
-    if epochs is None and minutes is None:
-        raise ValueError("neither epochs nor minutes is given; expected one of them, such as epochs=10 or minutes=5.")
-
-
 def identity(images: Any) -> str:
     """What tells these images from others: their checksum, or at least their number."""
     return getattr(images, "sha256", "")[:16] or f"{len(images)} images"
@@ -209,7 +186,10 @@ def make_optimizer(optimizer: str | MakeOptimizer, model: nn.Module, lr: float, 
     if not parameters:
         raise ValueError("the model has no parameter that could be trained; expected at least one with requires_grad=True.")
     if callable(optimizer):
-        return optimizer(parameters, lr)
+        made = optimizer(parameters, lr)
+        if not isinstance(made, torch.optim.Optimizer):
+            raise TypeError(f"optimizer(parameters, lr) gave {describe(made)}; expected a torch.optim.Optimizer. Is its return missing?")
+        return made
     fused = place.type in ("cpu", "cuda")  # one kernel for all parameters
     if optimizer == "adam":
         return torch.optim.Adam(parameters, lr, fused=fused)
