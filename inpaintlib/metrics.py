@@ -20,6 +20,7 @@ import warnings
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from inpaintlib._check import as_mask, describe
@@ -65,7 +66,7 @@ def mse(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regio
     tensor([0.2500])
     """
     prediction, target, chosen = select(prediction, target, mask, region, width)
-    return average((prediction - target).square(), chosen)
+    return average(F.mse_loss(prediction, target, reduction="none"), chosen)
 
 
 def mae(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region | None = None, width: int = 2) -> Tensor:
@@ -119,7 +120,7 @@ def psnr(
             f"{20 * math.log10(data_range):.2f} dB too high: pass data_range=1.",
             stacklevel=2,
         )
-    return 10 * torch.log10(data_range**2 / average((prediction - target).square(), chosen))
+    return 10 * torch.log10(data_range**2 / average(F.mse_loss(prediction, target, reduction="none"), chosen))
 
 
 def ssim(
