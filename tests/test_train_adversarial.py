@@ -4,37 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import socket
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from inpaintlib import losses, masks, models, train
 from inpaintlib.train import cli, opponents, players
-from tests.training import StopAfter, checkpoint, noise, one_thread, same, short, tiny
+from tests import adversarial_worker
+from tests.training import StopAfter, TinyCritic, checkpoint, noise, one_thread, same, short, tiny
 
 pytestmark = pytest.mark.usefixtures(one_thread.__name__)
-
-
-class TinyCritic(nn.Module):
-    """Two convolutions on image and mask, with any normalisation between them; one score for each of 4 x 4 places of a 16 x 16 picture."""
-
-    name = "tiny_critic"
-
-    def __init__(self, norm: str = "none", width: int = 6) -> None:
-        super().__init__()
-        self.options = {"norm": norm, "width": width}
-        first, last = nn.Conv2d(4, width, 4, 2, 1), nn.Conv2d(width, 1, 4, 2, 1)
-        if norm == "spectral":
-            first, last = spectral_norm(first), spectral_norm(last)
-        self.first, self.norm, self.last = first, nn.BatchNorm2d(width) if norm == "batch" else nn.Identity(), last
-
-    def forward(self, image, mask):
-        x = self.norm(self.first(torch.cat([image, mask], dim=1)))
-        return self.last(nn.functional.leaky_relu(x, 0.2))
 
 
 def judge(norm="none", seed=9):
@@ -661,3 +648,24 @@ def test_each_game_has_its_usual_critic():
     assert opponents.from_arguments(cli.parse(["gated_unet"]), 32, cli.parse_options) == {}
     with pytest.raises(ValueError, match="32 x 48; expected square ones"):
         opponents.from_arguments(args, (32, 48), cli.parse_options)
+
+
+def test_two_processes_play_as_one_would(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    root = Path(__file__).parents[1]
+    words = [sys.executable, "-m", "tests.adversarial_worker", str(tmp_path)]
+    ranks = [address | {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"} for rank in range(2)]
+    processes = [subprocess.Popen(words, env=os.environ | rank, cwd=root, stderr=subprocess.PIPE, text=True) for rank in ranks]
+    alone = adversarial_worker.played()
+    for process in processes:
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
+    for kind in ("bce", "hinge", "wgan_gp"):
+        for network in ("model", "critic"):
+            assert same(first[kind][network], second[kind][network]), f"{kind}: the {network} differs between the processes"
+            for name, value in alone[kind][network].items():
+                torch.testing.assert_close(first[kind][network][name], value, rtol=1e-4, atol=2e-6)
+        assert first[kind]["losses"] == pytest.approx(alone[kind]["losses"], rel=1e-4, abs=1e-6)

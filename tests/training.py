@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from inpaintlib import data, losses, masks, train
 
@@ -29,6 +30,25 @@ class TinyNet(nn.Module):
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         x = torch.cat([image, mask], dim=1)
         return torch.sigmoid(self.last(self.drop(torch.relu(self.norm(self.first(x))))))
+
+
+class TinyCritic(nn.Module):
+    """Two convolutions on image and mask, with any normalisation between them; one score for each of 4 x 4 places of a 16 x 16 picture."""
+
+    name = "tiny_critic"
+
+    def __init__(self, norm: str = "none", width: int = 6) -> None:
+        super().__init__()
+        self.options = {"norm": norm, "width": width}
+        first: nn.Module = nn.Conv2d(4, width, 4, 2, 1)
+        last: nn.Module = nn.Conv2d(width, 1, 4, 2, 1)
+        if norm == "spectral":
+            first, last = spectral_norm(first), spectral_norm(last)
+        self.first, self.norm, self.last = first, nn.BatchNorm2d(width) if norm == "batch" else nn.Identity(), last
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        x = self.norm(self.first(torch.cat([image, mask], dim=1)))
+        return self.last(nn.functional.leaky_relu(x, 0.2))
 
 
 class StopAfter(train.Callback):
