@@ -63,7 +63,8 @@ def fit(
     the callbacks and writes (see docs/distributed.md).
 
     Args:
-        model: called as ``model(image, mask)``, returns the raw prediction (B, 3, H, W) in [0, 1].
+        model: called as ``model(image, mask)``, returns the raw prediction (B, 3, H, W) in [0, 1]. One with a method ``stages``, such as
+            "coarse_to_fine", is compared at both stages: the terms of the first are called ``coarse.NAME``.
         images: an :class:`~inpaintlib.data.ImageSet`.
         masks: a family of :mod:`inpaintlib.masks` or a bank: ``masks(count, size, generator=...)`` -> (count, 1, H, W), 1 = known.
         loss: ``(prediction, target, mask)`` -> a scalar, or ``{name: scalar}`` whose sum is minimised.
