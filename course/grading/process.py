@@ -53,7 +53,7 @@ class Process:
         try:
             ready = self._exchange(b"", number, self._limits.start_seconds, 3 * self._limits.start_seconds)
         except Died as died:
-            raise NotStarted(f"A process in the sandbox did not start ({died.reason}). Is memory short, or the machine very busy?") from None
+            raise NotStarted(f"A process in the sandbox did not start ({died.reason}). Is memory short, or the machine busy?") from None
         if not ready.get("ready"):
             self.close()
             raise NotStarted(f"The sandbox does not work here: {ready.get('why')}.")

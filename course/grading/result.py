@@ -55,7 +55,7 @@ class TaskResult:
 
     Args:
         id: the task.
-        status: "passed"; "hidden" (the visible cases are right, not all hidden ones); "open" (a reader marks it); "missing" (there is no such
+        status: "passed"; "hidden" (the visible cases are right, not all hidden ones); "open" (a reader marks it); "missing" (no such
             function); "unread" (the file could not be read); "time" (its time was used up before); or the visible check's.
         points: earned; None for a task that a reader marks.
         out_of: what it is worth.
