@@ -577,6 +577,8 @@ def test_both_stages_are_compared_by_the_plain_loop_too():
         (ValueError, "optimizer is 'lion'; expected adam, adam_dcgan", {"critic_optimizer": "lion"}),
         (TypeError, "critic is a str; expected a network such as", {"critic": "sn_patch"}),
         (TypeError, "critic is a dict; expected a network", {"critic": {}}),
+        (TypeError, "critic is a Conv2d, whose forward takes (input: torch.Tensor)", {"critic": nn.Conv2d(3, 1, 3)}),
+        (TypeError, "penalty_in_hole is 1; expected True or False", {"penalty_in_hole": 1}),
         (ValueError, "batch norm (norm of the critic tiny_critic) mixes", {"critic": judge("batch"), "adversarial": "wgan_gp"}),
         (ValueError, "lr is -1", {"lr": -1}),
         (ValueError, "neither epochs nor minutes", {"epochs": None}),

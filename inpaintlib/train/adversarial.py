@@ -103,7 +103,7 @@ def fit_adversarial(
         TypeError, ValueError, CheckpointError, Diverged, KeyboardInterrupt: as ``fit`` does; Diverged names the player too.
     """
     game = by_name(adversarial, penalty)
-    _check_settings(adversarial_weight, game.penalty, critic_lr, critic_steps)
+    _check_settings(adversarial_weight, game.penalty, penalty_in_hole, critic_lr, critic_steps)
     critics = Critics(critic)
     check_penalty(game, critics)
     _, place = join(device)
@@ -187,10 +187,12 @@ def score(run: AdversarialRun, critic: nn.Module, picture: Tensor, mask: Tensor)
     return scores.to(picture.dtype)
 
 
-def _check_settings(weight: float, penalty: float, critic_lr: float, critic_steps: int) -> None:
+def _check_settings(weight: float, penalty: float, in_hole: bool, critic_lr: float, critic_steps: int) -> None:
     for name, value, least in (("adversarial_weight", weight, 0), ("penalty", penalty, 0), ("critic_lr", critic_lr, None)):
         fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if not fits or (value <= 0 if least is None else value < 0):
             raise ValueError(f"{name} is {value!r}; expected a finite number {'above 0' if least is None else 'from 0'}.")
+    if not isinstance(in_hole, bool):
+        raise TypeError(f"penalty_in_hole is {in_hole!r}; expected True or False.")
     if not isinstance(critic_steps, int) or isinstance(critic_steps, bool) or critic_steps < 1:
         raise ValueError(f"critic_steps is {critic_steps!r}; expected a whole number, at least 1.")

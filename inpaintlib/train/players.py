@@ -15,6 +15,7 @@ from inpaintlib import losses
 from inpaintlib._check import describe
 from inpaintlib.models.base import composite
 from inpaintlib.train.run import Player, Run
+from inpaintlib.train.settings import check_forward
 
 __all__ = ["GAMES", "AdversarialRun", "Critics", "Game", "by_name", "frozen", "right", "seen", "variety"]
 
@@ -71,6 +72,8 @@ class Critics(nn.ModuleDict):
             raise TypeError(
                 f"critic is {describe(critics)}; expected a network such as models.critic('sn_patch', size=32), or {{name: network}}."
             )
+        for critic in named.values():
+            check_forward("critic", critic)
         super().__init__(named)
         self.name = " and ".join(_name(critic) for critic in named.values())
         self.options = {name: getattr(critic, "options", {}) for name, critic in named.items()}

@@ -16,7 +16,7 @@ from inpaintlib._check import describe
 from inpaintlib.train.callbacks import Callback
 from inpaintlib.train.schedules import Schedule, by_name
 
-__all__ = ["check_callbacks", "check_inputs", "check_numbers", "check_others", "checked_schedule"]
+__all__ = ["check_callbacks", "check_forward", "check_inputs", "check_numbers", "check_others", "checked_schedule"]
 
 
 def check_inputs(model: Any, images: Any, masks: Any, loss: Any) -> None:
@@ -24,11 +24,7 @@ def check_inputs(model: Any, images: Any, masks: Any, loss: Any) -> None:
     if not isinstance(model, nn.Module):
         made = f" Make one: {model.__name__}(...)." if isinstance(model, type) else ""
         raise TypeError(f"model is {_said(model)}; expected a torch module, such as models.create('partial_unet').{made}")
-    try:
-        inspect.signature(model.forward).bind(None, None)
-    except TypeError:
-        takes = inspect.signature(model.forward)
-        raise TypeError(f"model is a {type(model).__name__}, whose forward takes {takes}; expected forward(image, mask).") from None
+    check_forward("model", model)
     if not hasattr(images, "batches"):
         raise TypeError(f"images is {describe(images)}; expected an ImageSet, as data.load_images returns it.")
     if len(images) == 0:
@@ -38,6 +34,15 @@ def check_inputs(model: Any, images: Any, masks: Any, loss: Any) -> None:
     if not callable(loss) or isinstance(loss, type):
         made = f" Make one: {loss.__name__}()." if isinstance(loss, type) else ""
         raise TypeError(f"loss is {_said(loss)}; expected a function (prediction, target, mask) -> scalar, such as losses.hole_l1.{made}")
+
+
+def check_forward(what: str, network: nn.Module) -> None:
+    """Raise unless a network can be called with an image and a mask."""
+    try:
+        inspect.signature(network.forward).bind(None, None)
+    except TypeError:
+        takes = inspect.signature(network.forward)
+        raise TypeError(f"{what} is a {type(network).__name__}, whose forward takes {takes}; expected forward(image, mask).") from None
 
 
 def check_callbacks(callbacks: Any) -> None:
