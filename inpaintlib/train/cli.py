@@ -14,7 +14,6 @@ from typing import Any
 import torch
 
 from inpaintlib import data, losses, masks, models
-from inpaintlib._device import device as choose_device
 from inpaintlib.models.pretrained import check_savable, save_pretrained
 from inpaintlib.train import (
     Callback,
@@ -31,6 +30,7 @@ from inpaintlib.train import (
 )
 from inpaintlib.train.live import TensorBoard
 from inpaintlib.train.precision import choose as choose_precision
+from inpaintlib.train.ranks import PeerLost, join, launcher, one_voice, speaks_first
 
 EXAMPLES = f"""\
 presets
@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
     how = p.add_argument_group("how long and how")
     how.add_argument("--epochs", type=float, metavar="N", help="passes over the training images")
     how.add_argument("--minutes", type=float, metavar="M", help="a budget of time; the learning rate is planned to fit (default: 5)")
-    how.add_argument("--batch-size", type=int, default=128, metavar="B", help="images in a step (default: 128)")
+    how.add_argument("--batch-size", type=int, default=128, metavar="B", help="images in a step, of all processes together (default: 128)")
     how.add_argument("--lr", type=float, default=2e-3, help="the highest learning rate (default: 0.002)")
     how.add_argument("--schedule", default="one_cycle", choices=schedules.names(), help="how the learning rate changes")
     how.add_argument("--optimizer", default="adam", choices=["adam", "adam_dcgan", "adamw", "sgd"], help="default: adam")
@@ -156,7 +156,7 @@ def command_line(arguments: list[str]) -> str:
     >>> command_line(["partial_unet", "--loss", "6*hole_l1 + l1", "--resume", "--card", "Ours.", "--out=/home/me/runs/a"])
     "python -m inpaintlib.train partial_unet --loss '6*hole_l1 + l1' --out=a"
     """
-    words = ["python", "-m", "inpaintlib.train"]
+    words = [*launcher(), "-m", "inpaintlib.train"]
     left = iter(arguments)
     for word in left:
         if word in ("--card", "--export"):
@@ -170,17 +170,21 @@ def command_line(arguments: list[str]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status: 0 done, 1 an error that is explained, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    args = parse(arguments)
+    with one_voice():  # where torchrun started several processes, all of them read the same arguments
+        args = parse(arguments)
     stop = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda number, frame: stop.set())  # a cluster's polite end: finish the step, save
+    again = shlex.join([*launcher(), "-m", "inpaintlib.train", *(word for word in arguments if word != "--resume"), "--resume"])
     try:
-        return train(args, arguments, stop)
+        with one_voice():
+            return train(args, arguments, stop)
     except (ValueError, Diverged, OSError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        if speaks_first():
+            print(f"error: {error}" + (f" To go on:\n  {again}" if isinstance(error, PeerLost) else ""), file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
-        again = shlex.join(["python", "-m", "inpaintlib.train", *(word for word in arguments if word != "--resume"), "--resume"])
-        print(f"\n{str(interrupt) or 'stopped'}. To go on:\n  {again}", file=sys.stderr)
+        if speaks_first():
+            print(f"\n{str(interrupt) or 'stopped'}. To go on:\n  {again}", file=sys.stderr)
         return 130
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -197,7 +201,7 @@ def hold_out(images: data.ImageSet) -> tuple[data.ImageSet, data.ImageSet | None
 
 def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event) -> int:
     """Load, train, measure, save."""
-    place = choose_device(args.device)
+    ranks, place = join(args.device)
     board = [TensorBoard()] if args.tensorboard else []  # first of all: it may not be installed
     if args.threads is not None:
         if args.threads < 1:
@@ -214,12 +218,14 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
     torch.manual_seed(args.seed)
     model = models.create(args.name, **options)
 
-    images, held_out = hold_out(data.load_images(args.data, "train", limit=args.limit))
-    test = data.load_images(args.data, "test", limit=args.test_images)
+    with ranks.in_turn():
+        images, held_out = hold_out(data.load_images(args.data, "train", limit=args.limit))
+        test = data.load_images(args.data, "test", limit=args.test_images)
     size = tuple(images.images.shape[-2:])
     print(f"data:  {images.source}\n       {len(images)} images of {size[0]} x {size[1]} to learn from, {len(test)} to test on")
     count = sum(p.numel() for p in model.parameters())
-    print(f"model: {args.name}, {count:,} parameters, on {report.hardware(place)}")
+    shared = "" if ranks.alone else f", in each of {ranks.size} processes"
+    print(f"model: {args.name}, {count:,} parameters, on {report.hardware(place)}{shared}")
     side: Any = size[0] if size[0] == size[1] else size
     bank = masks.bank(family, size=side)
     against = opponents.from_arguments(args, side, parse_options)
@@ -235,9 +241,11 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
         precision=args.precision, compile=args.compile, callbacks=[*watch, *board],
         out=out, resume=args.resume, checkpoint_seconds=args.checkpoint_seconds, stop=stop,
     )
-    if stop.is_set():
+    if stop.is_set() or history.stopped_by == "stopped":  # the signal may have come to another process alone
         raise KeyboardInterrupt(f"stopped after step {history.rows[-1]['step'] if history.rows else 0}; saved in {out}")
 
+    if not ranks.first:
+        return 0
     kinds = list(family.families) if isinstance(family, masks.Mixture) else [args.masks.strip()]
     table, test_words = report.measure_on(model, test, kinds, side)
     print("\n" + report.table_text(table))
@@ -248,7 +256,7 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
         settings={
             "batch_size": args.batch_size, "learning rate": args.lr, "schedule": args.schedule, "optimizer": args.optimizer,
             "average of weights": args.ema, "seed": args.seed, "precision": choose_precision(args.precision, place),
-            **opponents.in_words(args),
+            **opponents.in_words(args), **({} if ranks.alone else {"processes": ranks.size}),
         },
     )
     path = save_pretrained(model, export, card)

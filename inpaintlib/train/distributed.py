@@ -95,9 +95,10 @@ def _batch_norm(norm: _BatchNorm, x: Tensor) -> Tensor:
         return type(norm).forward(norm, x)
     dims, shape = [0, *range(2, x.dim())], [1, -1] + [1] * (x.dim() - 2)
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    mean = mean_over_ranks(wide.mean(dims))  # (C,)
-    centred = wide - mean.view(shape)
-    variance = mean_over_ranks(centred.square().mean(dims))
+    part_variance, part_mean = torch.var_mean(wide, dims, correction=0)  # (C,) each
+    # One message for both moments; in 64 bits, since a variance is their small difference where the mean is large.
+    moments = mean_over_ranks(torch.stack([part_mean.double(), part_variance.double() + part_mean.double().square()]))
+    mean, variance = moments[0].to(wide.dtype), (moments[1] - moments[0].square()).to(wide.dtype)
     if norm.track_running_stats and norm.running_mean is not None and norm.running_var is not None:
         with torch.no_grad():
             count = sharing() * x.numel() // x.shape[1]
@@ -106,7 +107,7 @@ def _batch_norm(norm: _BatchNorm, x: Tensor) -> Tensor:
             rate = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
             norm.running_mean.lerp_(mean.detach().to(norm.running_mean), rate)
             norm.running_var.lerp_(variance.detach().to(norm.running_var) * (count / (count - 1)), rate)  # unbiased, as torch keeps it
-    y = centred * (variance + norm.eps).rsqrt().view(shape)
+    y = (wide - mean.view(shape)) * (variance + norm.eps).rsqrt().view(shape)
     if norm.affine:
         y = y * norm.weight.view(shape) + norm.bias.view(shape)
     return y.to(x.dtype)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from inpaintlib._device import device as choose_device
 from inpaintlib._ranks import mean_over_ranks, together
 
-__all__ = ["ALONE", "PeerLost", "Ranks", "first_line", "join", "launcher", "leave", "quiet", "speaks_first"]
+__all__ = ["ALONE", "PeerLost", "Ranks", "first_line", "join", "launcher", "leave", "one_voice", "speaks_first"]
 
 # How long one process waits for another: longer than any evaluation that rank 0 stops for.
 PATIENCE = timedelta(minutes=30)
@@ -225,9 +225,9 @@ def speaks_first() -> bool:
 
 
 @contextmanager
-def quiet(ranks: Ranks) -> Iterator[None]:
+def one_voice() -> Iterator[None]:
     """Within the block only rank 0 prints and warns."""
-    if ranks.first:
+    if os.environ.get("RANK", "0").strip() == "0" or os.environ.get("WORLD_SIZE", "1").strip() == "1":
         yield
         return
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), warnings.catch_warnings():
