@@ -314,6 +314,67 @@ def test_a_full_disk_keeps_the_last_good_checkpoint_and_says_so(tmp_path):
     assert same(one, two)
 
 
+FILL_THE_DISK = """
+import sys, warnings
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from inpaintlib import train
+from inpaintlib.train.checkpoint import load_checkpoint
+from tests.training import same, short, tiny
+
+disk = Path(sys.argv[1])
+class Fill(train.Callback):
+    def on_step(self, run):
+        if run.step == 7:  # the checkpoint of step 6 is there; of the next there is room for a part only
+            size = (run.out / "last.safetensors").stat().st_size
+            with open(disk / "ballast", "wb", buffering=0) as file:
+                try:
+                    while True:
+                        file.write(bytes(1024))
+                except OSError as error:
+                    assert error.errno == 28, error
+            with open(disk / "ballast", "r+b") as file:
+                file.truncate((disk / "ballast").stat().st_size - size // 2)
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    try:
+        short(tiny(), out=disk / "run", callbacks=[Fill(), train.Checkpoint(seconds=None, steps=6)])
+    except OSError as error:
+        print("ended:", error)
+print("warned:", *[w.message for w in said])
+print("kept:", load_checkpoint(disk / "run" / "last.safetensors")[1]["counters"]["step"], sorted(p.name for p in (disk / "run").iterdir()))
+(disk / "ballast").unlink()
+one, two = tiny(1), tiny()
+short(one, out=disk / "run", resume=True)
+short(two)
+print("same:", same(one, two))
+"""
+
+
+def test_a_disk_that_is_really_full_keeps_the_last_good_checkpoint(tmp_path):
+    """A small disk in memory, in a name space of its own, where one may be made: its kernel says no, not a limit of this process."""
+    script = tmp_path / "script.py"
+    script.write_text(FILL_THE_DISK)
+    mount = f'mount -t tmpfs -o size=256k none "{tmp_path}/disk" || exit 77; exec "$@"'
+    (tmp_path / "disk").mkdir()
+    unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
+    words = [*unshare, "sh", "-c", mount, "sh", sys.executable, str(script), str(tmp_path / "disk")]
+    root = Path(__file__).parent.parent
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
+    except FileNotFoundError:
+        pytest.skip("no unshare on this system")
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip(f"no disk may be mounted here: {done.stderr.strip()}")
+    said = done.stdout
+    assert done.returncode == 0, done.stderr
+    assert re.search(says("ended:", "step 18 could not be written", "No space left", "the one before it is kept", "Make room"), said), said
+    assert re.search(says("warned:", "last.safetensors of step 12 could not be written", "the one before it is kept"), said), said
+    assert re.search(r"kept: 6 \['\.lock', 'last\.safetensors', 'log\.jsonl'\]", said), said  # no half of a file either
+    assert "same: True" in said
+
+
 def test_a_log_that_cannot_be_written_does_not_end_the_run_and_is_made_up_for(tmp_path):
     class Tight(train.Callback):
         """Between steps 4 and 11 the log cannot grow; it is told by the loop's own log, which comes after this."""
