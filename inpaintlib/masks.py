@@ -288,6 +288,12 @@ def _checked_block(kind: str, block: int) -> Tensor:
 def sha256(mask: Tensor) -> str:
     """The fingerprint of masks: SHA-256 of their pixels as bytes, 1 = known, 0 = hole. Tables name the masks they were measured on by it.
 
+    Args:
+        mask: (B, 1, H, W), uint8, bool or float of zeros and ones.
+
+    Raises:
+        TypeError, ValueError: not a mask.
+
     >>> sha256(center_box(1, 4, side=2))[:8]
     '9bf80f2e'
     """

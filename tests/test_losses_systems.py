@@ -139,6 +139,16 @@ def test_border_weighted_is_the_context_encoders_patch():
     assert float(losses.border_weighted(target + 1 - patch, target, mask)) == 0
 
 
+def test_options_out_of_range_are_named():
+    with pytest.raises(ValueError, match="width is -1; expected a whole number"):
+        losses.border_weighted(*example(), width=-1)
+    with pytest.raises(ValueError, match="floor is 0; expected a positive"):
+        losses.hole_log_mse(*example(), floor=0)
+    prediction, target, mask = example()
+    without_band = losses.border_weighted(prediction, target, mask, width=0)
+    torch.testing.assert_close(without_band, losses.hole_mse(prediction, target, mask))
+
+
 def test_ssim_loss_is_one_minus_the_metric():
     prediction, target, mask = example(side=16)
     expected = 1 - metrics.ssim(prediction, target, data_range=1).mean()

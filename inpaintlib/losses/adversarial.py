@@ -31,6 +31,13 @@ def bce_critic(real: Tensor, fake: Tensor) -> Tensor:
 
     Computed from the logits: the logarithm of a sigmoid that has run into 0 or 1 would be infinite.
 
+    Args:
+        real: what the critic says of real pictures, float of any shape, higher = more real.
+        fake: what it says of filled ones that are detached from their generator.
+
+    Returns:
+        A scalar, the mean over all scores.
+
     >>> bce_critic(torch.zeros(4, 1), torch.zeros(4, 1))
     tensor(1.3863)
     """
@@ -38,12 +45,20 @@ def bce_critic(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def bce_generator(fake: Tensor) -> Tensor:
-    """-log s(fake): what Goodfellow et al. advise in place of log(1 - s(fake)), which is flat just where the generator is still bad."""
+    """-log s(fake): what Goodfellow et al. advise in place of log(1 - s(fake)), which is flat just where the generator is still bad.
+
+    Args:
+        fake: what the critic says of filled pictures, float of any shape, not detached.
+
+    Returns:
+        A scalar, the mean over all scores.
+    """
     return F.softplus(-fake).mean()
 
 
 def hinge_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """E[relu(1 - real)] + E[relu(1 + fake)]: scores beyond +-1 are good enough and pull no more.
+    """E[relu(1 - real)] + E[relu(1 + fake)]: scores beyond +-1 are good enough and pull no more. Arguments as in
+    :func:`bce_critic`.
 
     >>> hinge_critic(torch.tensor([2.0, 0.5]), torch.tensor([-1.0, 0.0]))  # (0 + 0.5) / 2 + (0 + 1) / 2
     tensor(0.7500)
@@ -52,12 +67,13 @@ def hinge_critic(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def hinge_generator(fake: Tensor) -> Tensor:
-    """-E[fake]."""
+    """-E[fake], a scalar of any sign; arguments as in :func:`bce_generator`."""
     return -fake.mean()
 
 
 def wgan_critic(real: Tensor, fake: Tensor) -> Tensor:
     """E[fake] - E[real]: minus the distance of the two distributions, if the critic's slope is held at 1 (:func:`gradient_penalty`).
+    Arguments as in :func:`bce_critic`.
 
     >>> wgan_critic(torch.tensor([3.0, 1.0]), torch.tensor([0.0, 1.0]))
     tensor(-1.5000)
@@ -66,7 +82,7 @@ def wgan_critic(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def wgan_generator(fake: Tensor) -> Tensor:
-    """-E[fake]."""
+    """-E[fake], a scalar of any sign; arguments as in :func:`bce_generator`."""
     return -fake.mean()
 
 

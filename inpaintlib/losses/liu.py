@@ -49,7 +49,7 @@ def liu_total(
         ``{"valid", "hole", "perceptual", "style_out", "style_comp", "tv"}`` -> scalar, in the order of ``weights``.
 
     Raises:
-        ValueError: an unknown name among the weights, or shapes that do not fit each other.
+        ValueError: an unknown name among the weights, shapes that do not fit each other, or as :func:`perceptual`.
 
     Source: Liu et al., ECCV 2018, eq. 7; valid and hole count over the whole image, as there.
     """
@@ -75,6 +75,9 @@ def perceptual(prediction: Tensor, target: Tensor, mask: Tensor, *, features: Fe
 
     Arguments as in :func:`liu_total`; N_l is the number of values of the feature map.
 
+    Raises:
+        ValueError: shapes that do not fit each other, or ``features`` answers something else than maps, or is for measuring only.
+
     Source: Liu et al., ECCV 2018, eq. 3; L. Gatys et al., A Neural Algorithm of Artistic Style, 2015.
     """
     out, comp, true = _three(prediction, target, mask, features)
@@ -84,7 +87,7 @@ def perceptual(prediction: Tensor, target: Tensor, mask: Tensor, *, features: Fe
 def style(prediction: Tensor, target: Tensor, mask: Tensor, *, features: Features) -> dict[str, Tensor]:
     r"""Distance of texture, sum over l of ||K_l (gram of Phi_l(x_out) - gram of Phi_l(x))||_1 / C_l^2, as "out"; for x_comp, as "comp".
 
-    Arguments as in :func:`liu_total`; see :func:`gram`.
+    Arguments as in :func:`liu_total`, errors as in :func:`perceptual`; see :func:`gram`.
 
     Source: Liu et al., ECCV 2018, eq. 4 and 5.
     """
@@ -110,7 +113,7 @@ def total_variation(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Differences of neighbours in x_comp where both lie in the hole dilated by one pixel, over the number of values of the image.
 
     The dilation takes in the rim: a hole filled smoothly but in the wrong colour is punished at its border only. Outside, where the picture
-    is given, there is nothing to smooth. Arguments as in :func:`liu_total`.
+    is given, there is nothing to smooth. Arguments as in :func:`liu_total`, errors as in :func:`~inpaintlib.losses.hole_l1`.
 
     Source: Liu et al., ECCV 2018, eq. 6.
     """

@@ -30,7 +30,11 @@ def hole_l1(prediction: Tensor, target: Tensor, mask: Tensor, *, over: Over = "r
         over: N counts the values in the ``"region"`` (of the whole batch) or in the ``"image"`` (as Liu et al. do).
 
     Returns:
-        A scalar in [0, 1]; 0 where there is no hole.
+        A scalar, at most 1 where both are in [0, 1]; 0 where there is no hole.
+
+    Raises:
+        TypeError: no float images, or no mask.
+        ValueError: shapes that do not fit each other, mask values other than 0 and 1, or another ``over``.
 
     Source: G. Liu et al., Image inpainting for irregular holes using partial convolutions, ECCV 2018, section 3.3.
 
@@ -46,7 +50,7 @@ def hole_l1(prediction: Tensor, target: Tensor, mask: Tensor, *, over: Over = "r
 
 
 def valid_l1(prediction: Tensor, target: Tensor, mask: Tensor, *, over: Over = "region") -> Tensor:
-    r"""Mean absolute error on the known pixels, ||M (x_out - x)||_1 / N; arguments as in :func:`hole_l1`.
+    r"""Mean absolute error on the known pixels, ||M (x_out - x)||_1 / N; arguments and errors as in :func:`hole_l1`.
 
     It teaches the network to copy what it was given; without it the raw prediction may be anything outside the holes.
 
@@ -57,7 +61,7 @@ def valid_l1(prediction: Tensor, target: Tensor, mask: Tensor, *, over: Over = "
 
 
 def hole_mse(prediction: Tensor, target: Tensor, mask: Tensor, *, over: Over = "region") -> Tensor:
-    r"""Mean squared error inside the holes, ||(1 - M) (x_out - x)||_2^2 / N; arguments as in :func:`hole_l1`.
+    r"""Mean squared error inside the holes, ||(1 - M) (x_out - x)||_2^2 / N; arguments and errors as in :func:`hole_l1`.
 
     A squared error is smallest at the mean of all answers that fit, which is why it blurs where several fit.
     """
@@ -69,10 +73,17 @@ def hole_log_mse(prediction: Tensor, target: Tensor, mask: Tensor, *, floor: flo
     r"""Mean over the images of log10(1 + MSE / floor), the MSE being that of one image's hole: for whoever wants a high mean PSNR.
 
     It falls by 1 for every 10 dB, so an easy picture and a hard one weigh the same, as they do in a mean of PSNRs; under
-    :func:`hole_mse` the hard ones decide nearly everything. Arguments as in :func:`hole_l1`.
+    :func:`hole_mse` the hard ones decide nearly everything.
 
     Args:
+        prediction, target, mask: as in :func:`hole_l1`.
         floor: errors below it are good enough to hardly matter; 1e-5 is a PSNR of 50 dB.
+
+    Returns:
+        A scalar, 0 for a perfect filling; an image without a hole counts as one.
+
+    Raises:
+        TypeError, ValueError: as :func:`hole_l1`; or a floor that is not positive.
 
     Source: L. Chen et al., HINet, CVPRW 2021 (the PSNR as a loss); the floor is ours.
 
@@ -81,6 +92,8 @@ def hole_log_mse(prediction: Tensor, target: Tensor, mask: Tensor, *, floor: flo
     >>> hole_log_mse(torch.full((1, 3, 1, 2), 0.3), torch.zeros(1, 3, 1, 2), mask, floor=0.01)  # log10(1 + 0.09 / 0.01)
     tensor(1.)
     """
+    if not floor > 0:
+        raise ValueError(f"floor is {floor}; expected a positive squared error, such as 1e-5.")
     hole = 1 - checked(prediction, target, mask)
     error = ((prediction - target).square() * hole).flatten(1).sum(1, dtype=wide(prediction))  # (B,)
     values = hole.flatten(1).sum(1, dtype=wide(prediction)) * prediction.shape[1]
@@ -88,19 +101,25 @@ def hole_log_mse(prediction: Tensor, target: Tensor, mask: Tensor, *, floor: flo
 
 
 def valid_mse(prediction: Tensor, target: Tensor, mask: Tensor, *, over: Over = "region") -> Tensor:
-    """Mean squared error on the known pixels; arguments as in :func:`hole_l1`."""
+    """Mean squared error on the known pixels; arguments and errors as in :func:`hole_l1`."""
     mask = checked(prediction, target, mask)
     return _region_mean((prediction - target).square(), mask, over)
 
 
 def l1(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean absolute error over the whole image, holes and known pixels alike; the mask is not looked at."""
+    """Mean absolute error over the whole image, holes and known pixels alike; the mask must fit, but plays no part.
+
+    Arguments and errors as in :func:`hole_l1`.
+    """
     checked(prediction, target, mask)
     return (prediction - target).abs().mean()
 
 
 def mse(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error over the whole image, holes and known pixels alike; the mask is not looked at."""
+    """Mean squared error over the whole image, holes and known pixels alike; the mask must fit, but plays no part.
+
+    Arguments and errors as in :func:`hole_l1`.
+    """
     checked(prediction, target, mask)
     return (prediction - target).square().mean()
 
@@ -120,6 +139,9 @@ def border_weighted(prediction: Tensor, target: Tensor, mask: Tensor, *, weight:
     Returns:
         A scalar: the weighted sum over the number of values in hole and band (not over the sum of weights, as in the authors' code).
 
+    Raises:
+        TypeError, ValueError: as :func:`hole_l1`; or a width that is no whole number from 0 on.
+
     Source: D. Pathak et al., Context Encoders, CVPR 2016, section 4, "region".
 
     >>> import torch
@@ -128,6 +150,8 @@ def border_weighted(prediction: Tensor, target: Tensor, mask: Tensor, *, weight:
     >>> border_weighted(torch.full((1, 3, 3, 3), 0.5), torch.zeros(1, 3, 3, 3), mask, width=1)  # (1 + 8 * 10) / 9 * 0.25
     tensor(2.2500)
     """
+    if not isinstance(width, int) or width < 0:
+        raise ValueError(f"width is {width!r}; expected a whole number of pixels, 0 for no band at all.")
     hole = 1 - checked(prediction, target, mask)
     near = F.max_pool2d(hole, 2 * width + 1, stride=1, padding=width)  # the hole, grown by the width
     weights = hole + weight * (near - hole)
@@ -138,8 +162,8 @@ def border_weighted(prediction: Tensor, target: Tensor, mask: Tensor, *, weight:
 def ssim_loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """1 - SSIM over the whole image: structure instead of single pixels; 0 where both are the same, at most 2.
 
-    Arguments as in :func:`hole_l1`, both sides at least 11 pixels; the mask is not looked at. As in :func:`inpaintlib.metrics.ssim` only
-    windows wholly inside the image count, so pair it with an L1 loss that holds the outermost pixels.
+    Arguments and errors as in :func:`hole_l1`, both sides at least 11 pixels; the mask must fit, but plays no part. As in
+    :func:`inpaintlib.metrics.ssim` only windows wholly inside the image count: pair it with an L1 loss that holds the outermost pixels.
 
     Source: Z. Wang et al., IEEE Trans. Image Processing 13 (2004); as a loss, H. Zhao et al., IEEE Trans. Computational Imaging 3 (2017).
     """

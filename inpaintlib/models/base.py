@@ -22,6 +22,9 @@ def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
         prediction, image: float (B, 3, H, W).
         mask: (B, 1, H, W), 1 = known, 0 = hole.
 
+    Returns:
+        (B, 3, H, W).
+
     A choice, not a sum of products: known pixels come back unchanged to the last bit, and whatever lies under the hole,
     NaN included, is left out.
     """
@@ -80,7 +83,11 @@ class Inpainter(nn.Module):
             mask: (B, 1, H, W), 1 = known, 0 = hole.
 
         Returns:
-            (B, 3, H, W), the known pixels unchanged.
+            (B, 3, H, W) in [0, 1], the known pixels unchanged, in the dtype and on the device of ``image``.
+
+        Raises:
+            TypeError: not float images, or no mask.
+            ValueError: wrong shape, range or mask values, or sides that the network cannot halve often enough.
 
         While the model is being trained in another thread, this waits for the end of the step and shows what that step left.
         """

@@ -99,7 +99,7 @@ def load_pretrained(name: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
     path = Path(name) if str(name).endswith(".safetensors") else FOLDER / f"{name}.safetensors"
     if not path.is_file():
         have = ", ".join(sorted(file.stem for file in FOLDER.glob("*.safetensors"))) or "none"
-        raise ValueError(f"there are no weights {str(name)!r}; with this version of the course come: {have}.")
+        raise ValueError(f"there are no weights {str(name)!r}; with this version of the course come: {have}. {_mend(path)}")
     try:
         state, metadata = read_safetensors(path)
     except DamagedError as error:
@@ -107,6 +107,21 @@ def load_pretrained(name: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path.name} holds no weights of this library; expected a file that save_pretrained wrote.")
     return json.loads(metadata["options"]), state, json.loads(metadata["card"])
+
+
+def _mend(path: Path) -> str:
+    """What to do without these weights."""
+    if path.parent != FOLDER:
+        return "Such a file is written by a training run: look for it in the folder that was given as --out."
+    from inpaintlib import features, models
+
+    if path.stem in models.names():
+        return f"Without pretrained=True you get an untrained network; `python -m inpaintlib.train {path.stem}` trains it."
+    if path.stem == "hole_detector":
+        return "Without pretrained=True you get an untrained network; `python -m inpaintlib.train.detector` trains it."
+    if (name := path.stem.removeprefix("features_")) in features.names():
+        return f"`python -m inpaintlib.features train {name}` trains them anew."
+    return f"Expected one of {', '.join(models.names())}, or a path that ends in .safetensors."
 
 
 def render_card(name: str, options: dict[str, Any], card: dict[str, Any]) -> str:

@@ -50,6 +50,12 @@ def summary(model: nn.Module, size: int | tuple[int, int] = 32) -> Summary:
         model: any model of the registry, or a module with ``forward(image, mask)``.
         size: side of the image, or (height, width).
 
+    Returns:
+        A :class:`Summary`; printed, it is a table of name, kind, output and parameters, and their total.
+
+    Raises:
+        ValueError: a size that the model does not take.
+
     >>> from inpaintlib import models
     >>> models.summary(models.create("vanilla_unet", depth=2)).total
     102371
