@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["History"]
+from torch import Tensor
+
+from inpaintlib._check import describe
+
+__all__ = ["History", "Noted", "number"]
 
 
 class History:
@@ -64,3 +68,26 @@ class History:
             if isinstance(row, dict) and "step" in row:
                 rows.append(row)
         return cls(rows)
+
+
+class Noted(NamedTuple):
+    """What was noted of a step and not looked at yet: the values of the terms, and last the length of the gradient, on the device."""
+
+    step: int
+    epochs: float
+    lr: float
+    player: str
+    last: bool  # whether nobody moves after the player in this step
+    names: list[str]
+    values: Tensor
+
+
+def number(name: str, value: Any) -> float:
+    """A number as Python and JSON know it, from one of NumPy's or from a tensor with a single value."""
+    try:
+        plain = value if isinstance(value, int | float) else value.item()
+    except (AttributeError, ValueError, RuntimeError):
+        plain = None
+    if isinstance(plain, int | float):
+        return plain
+    raise TypeError(f"the value recorded as {name!r} is {describe(value)}; expected a number.")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from inpaintlib._check import describe
 from inpaintlib._ranks import together
 from inpaintlib._turns import turns_of
 from inpaintlib.losses import Loss
@@ -24,7 +23,7 @@ from inpaintlib.train.average import WeightAverage
 from inpaintlib.train.chance import Chance, GlobalChance
 from inpaintlib.train.diagnose import Diverged, explain
 from inpaintlib.train.distributed import fresh_chance
-from inpaintlib.train.history import History
+from inpaintlib.train.history import History, Noted, number
 from inpaintlib.train.precision import autocast, loss_scaler
 from inpaintlib.train.ranks import ALONE, Ranks
 from inpaintlib.train.schedules import Schedule
@@ -41,18 +40,6 @@ class Player(NamedTuple):
     network: nn.Module
     optimizer: torch.optim.Optimizer
     lr: float
-
-
-class Noted(NamedTuple):
-    """What was noted of a step and not looked at yet: the values of the terms, and last the length of the gradient, on the device."""
-
-    step: int
-    epochs: float
-    lr: float
-    player: str
-    last: bool  # whether nobody moves after the player in this step
-    names: list[str]
-    values: Tensor
 
 
 @dataclass
@@ -286,7 +273,7 @@ class Run:
         where = {"step": step, "epoch": round(epochs, 4), "seconds": round(self.seconds, 2)}
         if taken := where.keys() & values.keys():
             raise ValueError(f"a row of the history has a {sorted(taken)[0]!r} already; expected another name for what was measured.")
-        self.history.rows.append({**where, **{name: _number(name, value) for name, value in values.items()}})
+        self.history.rows.append({**where, **{name: number(name, value) for name, value in values.items()}})
 
     def _lr(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
@@ -311,14 +298,3 @@ class Run:
         """Time runs from here: nothing that was done before counts."""
         self._clock = time.perf_counter()
         self._rate_from = self.step, self.train_seconds
-
-
-def _number(name: str, value: Any) -> float:
-    """A number as Python and JSON know it, from one of NumPy's or from a tensor with a single value."""
-    try:
-        plain = value if isinstance(value, int | float) else value.item()
-    except (AttributeError, ValueError, RuntimeError):
-        plain = None
-    if isinstance(plain, int | float):
-        return plain
-    raise TypeError(f"the value recorded as {name!r} is {describe(value)}; expected a number.")
