@@ -196,7 +196,7 @@ viz.show(
 
 # %% tags=["solution"]
 tissue = data.load_photo("immunohistochemistry")  # cells under a microscope
-photo = tissue[:, :, 200:264, 300:364]  # (1, 3, 64, 64)
+photo = tissue[:, :, 172:236, 367:431]  # (1, 3, 64, 64)
 mask = torch.ones(1, 1, 64, 64)
 mask[..., 22:42, 22:42] = 0
 fillings = {
@@ -221,7 +221,7 @@ viz.show(
 )
 
 # %% [markdown] tags=["solution"]
-# **PSNR prefers the smooth filling.** Where the cells lie cannot be known. If a filling puts a dark cell where the truth has a bright gap, it pays twice: for its own
+# **PSNR, and SSIM with it, prefer the smooth filling.** Where the cells lie cannot be known. If a filling puts a dark cell where the truth has a bright gap, it pays twice: for its own
 # cell, and for the gap that it missed. A colour in between pays less everywhere; the value that minimises a *mean* of squares is the mean. So squared error rewards whoever dares nothing.
 #
 # **The eye, and the network that compares features, prefer the copied one**, since it is made of cells. **Use:** to restore a picture for print, the copied filling; to estimate
