@@ -194,6 +194,24 @@ def test_cosine_and_one_cycle_are_those_of_torch():
     assert [ours(k / 100, 0) for k in range(101)] == pytest.approx(cycle, abs=1e-6)
 
 
+def test_steps_are_those_of_torch_in_a_run_too():
+    """S0's: a tenth after every 10 epochs, here of 6 steps each; read from the optimizer, step by step."""
+    used = []
+
+    class Note(train.Callback):
+        def on_step(self, run):
+            used.append(run.optimizer.param_groups[0]["lr"])
+
+    short(tiny(), schedule="step", lr=0.01, epochs=25, callbacks=[Note()])
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.01)
+    by_torch, expected = torch.optim.lr_scheduler.StepLR(optimizer, 10, 0.1), []
+    for _ in range(25):
+        expected += 6 * [optimizer.param_groups[0]["lr"]]
+        optimizer.step()
+        by_torch.step()
+    assert used == pytest.approx(expected, rel=1e-9) and used[0] == 0.01 and used[-1] == pytest.approx(1e-4)
+
+
 @pytest.mark.parametrize(("schedule", "expected"), [("constant", lambda s: 1.0), ("step", lambda s: 0.1 ** (s // 6 // 10))])
 def test_the_history_shows_the_learning_rate_of_each_step(schedule, expected):
     steps, rates = short(tiny(), schedule=schedule, lr=0.01, epochs=21, log_every=1)["lr"]

@@ -18,7 +18,9 @@ __all__ = ["Callback", "Checkpoint", "JsonLog", "Progress"]
 class Callback:
     """The base: override what you need. Each method gets the :class:`~inpaintlib.train.run.Run`, in whatever state it is.
 
-    Callbacks are called in the order in which they were passed; the log, the progress line and the checkpoint come after them.
+    Callbacks are called in the order in which they were passed; the log, the progress line and the checkpoint come after them. To use the
+    model, open ``with run.evaluating() as model``: averaged weights, eval mode, and nobody else at it. ``with run.off_the_clock()`` keeps
+    what takes long out of the run's minutes.
     """
 
     def on_start(self, run: Run) -> None:

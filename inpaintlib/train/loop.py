@@ -62,6 +62,9 @@ def fit(
     In a script that ``torchrun`` started, all processes train the one model: each takes its share of every batch, and rank 0 alone calls
     the callbacks and writes (see docs/distributed.md).
 
+    It may run in a background thread, as a widget starts it. Then its chance is its own, Ctrl-C stays with the main thread (use ``stop``),
+    and ``model.inpaint`` may be called meanwhile: it waits for the end of a step. (Calling the model itself, or its ``eval()``, may not.)
+
     Args:
         model: called as ``model(image, mask)``, returns the raw prediction (B, 3, H, W) in [0, 1]. One with a method ``stages``, such as
             "coarse_to_fine", is compared at both stages: the terms of the first are called ``coarse.NAME``.
