@@ -53,7 +53,15 @@ ENDS = {
     "a sleep": ("import time\ntime.sleep(10**6)", "within 1 seconds"),
     "os._exit": ("import os\nos._exit(0)", "ended Python"),
     "a crash": ("import ctypes\nctypes.string_at(8)", "ended Python"),
-    "it kills all it can": ("import os, signal\nfor pid in (-1, 1, os.getppid(), os.getpid()):\n    try: os.kill(pid, signal.SIGKILL)\n    except OSError: pass", "ended Python"),
+    "it kills all it can": (
+        """
+        import os, signal
+        for pid in (-1, 1, os.getppid(), os.getpid()):
+            try: os.kill(pid, signal.SIGKILL)
+            except OSError: pass
+        """,
+        "ended Python",
+    ),
     "a fork bomb": ("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", "more processes"),
     "memory over many processes": (
         """
@@ -90,7 +98,15 @@ ENDS = {
         """,
         "only the grader",
     ),
-    "no frame at all": ("import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'x' * 10000)\n    except OSError: pass", "only the grader"),
+    "no frame at all": (
+        """
+        import os
+        for fd in range(3, 64):
+            try: os.write(fd, b"x" * 10000)
+            except OSError: pass
+        """,
+        "only the grader",
+    ),
 }
 
 
@@ -125,7 +141,7 @@ def test_a_cell_that_ends_its_process_is_left_out(what, tmp_path):
 
 def test_what_ends_everything_comes_to_an_end_itself(tmp_path):
     """Every task loops: the submission's time is up, and what was not reached is named."""
-    loops = {name: function("while True: pass", name, "*_, **__") for name in ("output_size", "correlate", "convolve", "seen", "mean_filter")}
+    loops = {name: function("while True: pass", name, "*_, **__") for name, points in FULL.items() if points}
     result = grade(solved(**loops), tmp_path, call_seconds=0.3, total_seconds=1.0)
     assert result.points == 0 and "time" in statuses(result).values() and result.out_of == 10
 
@@ -160,7 +176,8 @@ def walked(top="/", names=("solution", "hidden.py", "mutants.py", "wrong.py", "i
     """Every file that can be seen whose path has one of the names, outside of Python's packages and the system's."""
     found = []
     for folder, folders, files in os.walk(top):
-        folders[:] = [f for f in folders if os.path.join(folder, f) not in ("/proc", "/usr", "/lib", "/bin", "/sbin", "/etc/alternatives", sys.prefix, sys.base_prefix)]
+        skipped = ("/proc", "/usr", "/lib", "/bin", "/sbin", "/etc/alternatives", sys.prefix, sys.base_prefix)
+        folders[:] = [f for f in folders if os.path.join(folder, f) not in skipped]
         found += [os.path.join(folder, file) for file in files if any(name in os.path.join(folder, file) for name in names)]
     return found
 
@@ -178,7 +195,8 @@ def resolved():
 
 def rights():
     text = open("/proc/self/status").read()
-    return [os.getuid(), os.getgid(), os.getgroups(), [line for line in text.splitlines() if line.startswith(("CapEff", "CapPrm", "NoNewPrivs"))]]
+    lines = [line for line in text.splitlines() if line.startswith(("CapEff", "CapPrm", "NoNewPrivs"))]
+    return [os.getuid(), os.getgid(), os.getgroups(), lines]
 
 def called(name, *numbers):
     libc = ctypes.CDLL(None, use_errno=True)
@@ -313,10 +331,11 @@ def test_it_has_no_rights_and_the_kernel_is_hardly_there(session):
     assert [line.split()[-1].strip("0") for line in lines] == ["", "", "1"]
     newuser, attach = 0x10000000, 16
     vsock, memory = 40, 1 << 30
-    for call in (("unshare", newuser), ("ptrace", attach, 1, 0, 0), ("memfd_create", "x", 0), ("shmget", 0, memory, 0o1600), ("socket", vsock, 1, 0)):
+    calls = [("unshare", newuser), ("ptrace", attach, 1, 0, 0), ("memfd_create", "x", 0), ("shmget", 0, memory, 0o1600), ("socket", vsock, 1, 0)]
+    for call in calls:
         assert ask(session, "called", *call) != "allowed", call
     environment = ask(session, "environment")
-    assert environment["HOME"] == "/tmp" and not {"INPAINTLIB_DATA", "SSH_AUTH_SOCK", "PYTHONPATH", "PYTEST_CURRENT_TEST"} & set(environment)
+    assert environment["HOME"] == "/tmp" and not {"INPAINTLIB_DATA", "SSH_AUTH_SOCK", "PYTHONPATH"} & set(environment)
 
 
 def test_the_answers_cannot_be_imported(session):
@@ -327,7 +346,8 @@ def test_the_answers_cannot_be_imported(session):
 def test_no_frame_and_no_object_holds_an_answer(session):
     found = ask(session, "frames")
     assert len(found) > 1000
-    assert not [name for name in found if re.search(r"oracle|expected|tolerance|misconception|course\.(units|checks\.(task|judge|run))", name)]
+    answers = re.compile(r"oracle|expected|tolerance|misconception|course\.(units|checks\.(task|judge|run))")
+    assert [name for name in found if answers.search(name)] == []
 
 
 def test_huge_allocations_fail_with_an_error_that_names_memory(session):

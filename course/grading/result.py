@@ -6,6 +6,7 @@ Of hidden cases it holds how many were wrong and in which way, and nothing else.
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,8 +115,9 @@ class SubmissionResult:
         return sum(task.out_of for task in self.tasks if task.status != "open")
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON stores it."""
-        return dataclasses.asdict(self)
+        """As JSON stores it: dicts, lists, numbers and texts."""
+        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return plain
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> SubmissionResult:

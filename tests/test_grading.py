@@ -1,0 +1,534 @@
+"""Grading what is meant well: right, partly right, wrong and broken submissions get the marks that their working parts deserve."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from grading import KEY, SMALL, TOPIC, add, exercise, grade, handed_out, needs_sandbox, points, solution, solved, statuses
+
+from course import ROOT, CourseError, Tree
+from course.checks.run import run_cases
+from course.checks.task import get, names
+from course.grading import preflight, sandbox
+from course.grading.attempt import Subject
+from course.grading.exercise import load
+from course.grading.grade import grade_one
+from course.grading.limits import Limits
+from course.grading.plan import Plan, flags, make_plan
+from course.grading.process import Process
+from course.grading.repair import as_python, parses
+from course.grading.result import SubmissionResult
+from course.grading.runner import Job, Store, file_name, run
+from course.grading.sandbox import Sandbox
+from course.grading.seccomp import filter_program
+from course.grading.session import Session
+from course.grading.settings import Settings
+from course.grading.submission import Cell, Unreadable, read
+
+FULL = {"output_size": 1, "correlate": 3, "convolve": 2, "seen": 2, "mean_filter": 2, "design": None}
+TOPICS = [t for t in dict.fromkeys(name.partition("/")[0] for name in names()) if list((ROOT / "exercises").glob(f"[0-9][0-9]_{t}.ipynb"))]
+
+
+def written(tmp_path, content, name="ada.ipynb"):
+    path = tmp_path / name
+    data = json.dumps(content) if isinstance(content, dict) else content
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+# --- reading ------------------------------------------------------------------------------------------------------------------------------
+
+OLD = {
+    "nbformat": 3,
+    "metadata": {},
+    "worksheets": [{"cells": [{"cell_type": "code", "input": ["x = 1\n", "y = 2"]}, {"cell_type": "markdown", "source": "words"}]}],
+}
+
+
+def test_every_kind_of_notebook_can_be_read(tmp_path):
+    plain = read(written(tmp_path, solved()))
+    assert plain.unit == TOPIC and plain.notes == () and len(plain.digest) == 64 and "convolution-correlate" in plain.texts
+    assert [cell.source for cell in read(written(tmp_path, OLD)).cells] == ["x = 1\ny = 2"]
+    older = solved()
+    for cell in older["cells"]:
+        del cell["id"]
+        cell["source"] = "".join(cell["source"]).splitlines(keepends=True)
+    assert [cell.source for cell in read(written(tmp_path, older)).cells] == [cell.source for cell in plain.cells]
+    umlaut = json.dumps({"cells": [{"cell_type": "code", "source": "größe = 1"}]}, ensure_ascii=False)
+    for encoding in ("utf-8-sig", "utf-16", "cp1252"):
+        found = read(written(tmp_path, umlaut.encode(encoding)))
+        assert [cell.source for cell in found.cells] == ["größe = 1"] and bool(found.notes) == (encoding != "utf-8-sig")
+    script = '# %% [markdown]\n# words\n# %% tags=["experiment"]\nx = 1\n# %%\ny = 2\n'
+    found = [(cell.source, cell.tags) for cell in read(written(tmp_path, script, "ada.py")).cells]
+    assert found == [("x = 1", ("experiment",)), ("y = 2", ())]
+
+
+def test_outputs_of_a_hundred_megabytes_are_no_trouble(tmp_path):
+    notebook = solved()
+    notebook["cells"][5]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x" * (100 << 20)}]
+    assert len(read(written(tmp_path, notebook)).cells) > 10
+
+
+UNREADABLE = {
+    "": "empty",
+    "{": "cut off",
+    "[]": "no notebook",
+    "{}": "no cells",
+    "<!DOCTYPE html><html>": "web page",
+    "%PDF-1.7": "PDF",
+    "PK\x03\x04": "zip",
+    '{"cells": [\n<<<<<<< HEAD\n]}': "git conflict",
+    "[" * 100_000: "no notebook",
+    "[" + "[]," * 2_000_000 + "[]]": "too large",
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE, ids=UNREADABLE.values())
+def test_what_is_no_notebook_is_named(content, tmp_path):
+    path = written(tmp_path, content)
+    with pytest.raises(Unreadable, match=UNREADABLE[content]):
+        read(path)
+    result = grade_one(path, exercise(), Sandbox(SMALL, unsafe=True))  # nothing runs
+    assert result.points == 0 and set(statuses(result).values()) == {"unread", "open"} and UNREADABLE[content] in result.notes[0]
+
+
+def test_notebooks_full_of_nonsense_are_read_or_refused(tmp_path):
+    sources = [{"cell_type": "code", "source": source} for source in (3, [3, "x = 1"], None, {})]
+    for cells in (None, 3, [], [None], [3], [{}], [{"cell_type": "code"}], *([cell] for cell in sources)):
+        for metadata in (None, [], {"course": 3}, {"course": {"unit": 3}}):
+            try:
+                found = read(written(tmp_path, json.dumps({"cells": cells, "metadata": metadata})))
+                assert found.unit == "" and all(isinstance(cell.source, str) for cell in found.cells)
+            except Unreadable:
+                assert not cells or not isinstance(cells, list) or cells == [3]
+
+
+MAGICS = {
+    "!pip install torch\nimport torch": "pass\nimport torch",
+    "%matplotlib inline\nx = 1": "pass\nx = 1",
+    "if x:\n    !ls\n    y = 1": "if x:\n    pass\n    y = 1",
+    "files = !ls\nx = 1": "files = None\nx = 1",
+    "%timeit -n 10 f(3)": "f(3)",
+    "%%time\nx = 1": "\nx = 1",
+    "%%bash\nrm -rf /": "",
+    "correlate?": "pass",
+    "?correlate\nx = 1": "pass\nx = 1",
+    "a = 7\nb = (a\n % 3)": "a = 7\nb = (a\n % 3)",
+    'x = """\n%time\n!ls\n"""': 'x = """\n%time\n!ls\n"""',
+    "  x = 1\n  y = 2": "x = 1\ny = 2",
+    "x = 1\r\ny = 2": "x = 1\ny = 2",
+}
+
+
+@pytest.mark.parametrize("source", MAGICS)
+def test_magics_are_taken_out(source):
+    python, notes = as_python(source)
+    assert python == MAGICS[source] and parses(python)
+    assert bool(notes) == (source.startswith(("  ", "!", "?", "%m", "%%", "if", "files", "correlate")))
+
+
+# --- the plan -----------------------------------------------------------------------------------------------------------------------------
+
+
+def plan_of(notebook, tmp_path):
+    return make_plan(read(written(tmp_path, notebook)), exercise().coded, exercise().set_up)
+
+
+def test_only_what_may_matter_is_run_and_the_imports_first(tmp_path):
+    notebook = add(solved(), "1 / 0", tags=["experiment"])
+    plan = plan_of(notebook, tmp_path)
+    ran = [cell.name for cell in plan.cells]
+    assert ran[0] == "set-up convolution-003" and "more-3" not in ran and ran[-1] == "convolution-mean_filter" and plan.notes == []
+
+
+def test_a_stub_that_was_left_below_does_not_undo_an_answer(tmp_path):
+    stub = next("".join(cell["source"]) for cell in handed_out()["cells"] if cell["id"] == "convolution-seen")
+    notebook = add(solved(), stub, place=len(handed_out()["cells"]))
+    plan = plan_of(notebook, tmp_path)
+    assert [cell.name for cell in plan.cells].count("convolution-seen") == 1 and "the written one counts" in plan.notes[0]
+
+
+def test_names_that_a_task_rules_out_are_flagged(tmp_path):
+    code = "def correlate(image, kernel, **o):\n    return F.conv2d(image[None], kernel, **o)[0]"
+    found = read(written(tmp_path, solved(correlate=code)))
+    assert flags(get("convolution/correlate"), found) == ["convolution/correlate: `conv2d` stands in its cell"]
+    assert flags(get("convolution/correlate"), read(written(tmp_path, solved()))) == []
+
+
+# --- marks --------------------------------------------------------------------------------------------------------------------------------
+
+
+@needs_sandbox
+@pytest.mark.parametrize("topic", TOPICS)
+def test_the_solution_in_the_students_notebook_scores_all_points_and_the_stub_none(topic, tmp_path):
+    result = grade(solved(topic), tmp_path, topic)
+    assert all(task.status in ("passed", "open") for task in result.tasks), [(t.id, t.status, t.message) for t in result.tasks]
+    assert result.points == result.out_of > 0 and result.flags == () and result.starts == 1 and result.notes == ()
+    assert all(task.hidden.cases == 20 and task.hidden.failed == 0 for task in result.tasks if task.hidden)
+    assert SubmissionResult.from_dict(json.loads(json.dumps(result.as_dict()))) == result
+    untouched = grade(handed_out(topic), tmp_path, topic)
+    assert untouched.points == 0 and set(statuses(untouched).values()) == {"stub", "open"} and untouched.notes == ()
+
+
+BROKEN = """
+def correlate(image, kernel, stride=1, padding=0, dilation=1):
+    return F.conv2d(image[None], kernel.flip(2, 3), None, stride, padding, dilation)[0]
+"""
+
+
+@needs_sandbox
+def test_a_notebook_with_everything_wrong_keeps_the_marks_of_what_works(tmp_path):
+    """A syntax error, a renamed function, magics, deleted imports, a cell that stops, an order of its own; and one common mistake."""
+    notebook = solved(
+        correlate=BROKEN.strip(),
+        output_size="!pip install torch\n" + solution()["convolution-output_size"],
+        convolve=solution()["convolution-convolve"].replace("def convolve", "def fold"),
+        seen="def seen(layers, index)\n    return 0, 0",
+        mean_filter=solution()["convolution-mean_filter"].replace("correlate(", "slow_correlate("),
+    )
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"]).replace('check("convolution/convolve", convolve)', 'check("convolution/convolve", fold)')
+    notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] != "convolution-003"]  # the imports
+    helper = solution()["convolution-correlate"].replace("def correlate", "def slow_correlate")
+    add(notebook, "x = slow_correlate\n" + "def uses(): return x", place=2)
+    add(notebook, helper, place=len(notebook["cells"]))
+    result = grade(notebook, tmp_path)
+    assert points(result) == {**FULL, "correlate": 0, "seen": 0}
+    (wrong,) = [task for task in result.tasks if task.id == "convolution/correlate"]
+    assert wrong.misconception == "kernel_flipped" and wrong.visible.failed and "conv2d" in result.flags[0]
+    assert wrong.hidden.failed > 10 and wrong.hidden.statuses["wrong"] == wrong.hidden.failed
+    said = "\n".join(result.notes)
+    for words in ("Syntax error in the cell of `seen`", "`convolve` is called `fold`", "pip install torch` was left out"):
+        assert words in said
+    (missing,) = [task for task in result.tasks if task.id == "convolution/seen"]
+    assert missing.status == "missing" and "There is no function `seen`" in missing.message
+
+
+@needs_sandbox
+def test_right_for_the_visible_cases_alone_is_not_right(tmp_path):
+    code = textwrap.dedent(
+        """
+        def convolve(image, kernel):
+            padded = F.pad(image, (kernel.shape[1] - 1,) * 2 + (kernel.shape[0] - 1,) * 2)
+            y = F.conv2d(padded[None, None], kernel.flip(0, 1)[None, None])[0, 0]
+            return y if image.numel() <= 20 else y.round()
+        """
+    )
+    result = grade(solved(convolve=code), tmp_path)
+    task = result.tasks[2]
+    assert task.status == "hidden" and task.points == 0 and task.visible.status == "passed" and 0 < task.hidden.failed < 20
+    assert "others are not" in task.message and points(result) == {**FULL, "convolve": 0}
+
+
+@needs_sandbox
+def test_the_answer_by_a_call_that_is_ruled_out_earns_nothing_and_is_flagged(tmp_path):
+    code = BROKEN.replace("kernel.flip(2, 3)", "kernel")
+    result = grade(solved(correlate=code), tmp_path)
+    assert statuses(result)["correlate"] == "forbidden" and points(result) == {**FULL, "correlate": 0}
+    assert any("calls `conv2d`" in flag for flag in result.flags)
+
+
+@needs_sandbox
+def test_every_form_of_a_right_answer_and_faults_that_are_told_apart(tmp_path):
+    backwards = "    return np.asarray(output.double())[..., ::-1].copy()[..., ::-1]"
+    changes = solution()["convolution-mean_filter"].replace("def mean_filter", "def clean") + textwrap.dedent(
+        """
+        def mean_filter(image, size, times=1):
+            result = clean(image.clone(), size, times)
+            image.zero_()
+            return result
+        """
+    )
+    notebook = solved(
+        output_size=solution()["convolution-output_size"].replace("return room // stride + 1", "return torch.tensor([room // stride + 1])"),
+        correlate="import numpy as np\n" + solution()["convolution-correlate"].replace("    return output", backwards),
+        convolve=solution()["convolution-convolve"].replace("[0, 0]", "[0, 0].half()"),
+        seen="def seen(layers):\n    return 0, 0",
+        mean_filter=changes,
+    )
+    result = grade(notebook, tmp_path)
+    assert list(statuses(result).values()) == ["passed", "passed", "passed", "signature", "changed", "open"]
+    assert "must be callable as seen(layers, index)" in result.tasks[3].visible.text and "`image`" in result.tasks[4].visible.text
+
+
+@needs_sandbox
+def test_the_same_file_gets_the_same_result(tmp_path):
+    notebook = solved(correlate=BROKEN)
+    first, second = (grade(notebook, tmp_path).as_dict() for _ in range(2))
+    for result in (first, second):
+        del result["seconds"]
+    assert first == second
+
+
+@needs_sandbox
+@pytest.mark.parametrize("topic", ["convolution", "partial_convolution"])
+def test_every_known_mistake_is_recognised_from_the_other_side_of_the_wall(topic):
+    """The unit's own mutants, inside: their answers come out as arrays, and the diagnosis is the one of a notebook."""
+    mutants = importlib.import_module(f"course.units.{topic}.mutants")
+    text = Path(mutants.__file__).read_text("utf-8").replace("from __future__ import annotations\n", "")
+    pair = "from collections import namedtuple\nPair = namedtuple('Pair', 'looked_at fresh')"
+    text = text.replace("from course.checks.mutant import Pair", pair)
+    asked = [(name, mistake) for name in mutants.MUTANTS for mistake in mutants.MUTANTS[name] if mistake != "never_ends"]
+    names = [f"mutant_{i} = MUTANTS[{name!r}][{mistake!r}].fresh" for i, (name, mistake) in enumerate(asked)]
+    plan = Plan([Cell("mutants", text), Cell("names", "\n".join(names))], {})
+    with Session(functools.partial(Process, Sandbox(SMALL)), plan, SMALL) as session:
+        session.ready()
+        assert session.errors == {}
+        for i, (name, mistake) in enumerate(asked):
+            task, subject = get(name), Subject(session, get(name), f"mutant_{i}")
+
+            def attempt(case, task=task, subject=subject):
+                return subject.attempt(case, exercise(topic).expected(task, case))
+
+            result = run_cases(task, attempt, exercise(topic).visible[name], shrink=False)
+            assert not result.passed and result.misconception == mistake, f"{name} {mistake}\n{result}"
+        assert session.starts == 1
+
+
+# --- modules and training steps -----------------------------------------------------------------------------------------------------------
+
+MODULE = """
+import torch
+from torch import nn
+
+class Layer(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.inner = nn.Linear(3, width)
+    def forward(self, x):
+        return self.inner(x) ** 2
+
+def train_step(model, batch, noise):
+    loss = (model(batch + noise)).mean()
+    model.zero_grad()
+    loss.backward()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter -= 0.1 * parameter.grad
+    return loss.item()
+"""
+
+
+@needs_sandbox
+def test_objects_are_made_loaded_called_derived_and_trained_and_only_arrays_come_out():
+    import torch
+
+    from course.grading.inside.codec import decode
+
+    process = Process(Sandbox(SMALL))
+    try:
+        assert "error" not in process.request("cell", 5, name="model", source=MODULE)
+        handle = process.request("make", 5, name="Layer", args=[2], named={})["handle"]
+        generator = torch.Generator().manual_seed(0)
+        weight, bias, x, up = (torch.randn(*n, generator=generator, dtype=torch.float64) for n in ((2, 3), (2,), (4, 3), (4, 2)))
+        state = {"inner.weight": weight, "inner.bias": bias}
+        assert "misfit" in process.request("load", 5, handle=handle, arrays={"weight": weight, "inner.bias": bias[:1]})
+        assert not process.request("load", 5, handle=handle, arrays=state).keys() - {"printed"}
+        y = decode(process.request("forward", 5, handle=handle, args=[x], named={})["value"])
+        torch.testing.assert_close(y, (x @ weight.T + bias) ** 2)
+        (dx,), gradients = decode(process.request("gradient", 5, handle=handle, args=[x], upstream=[up])["value"])
+        inner = 2 * (x @ weight.T + bias) * up
+        torch.testing.assert_close(dx, inner @ weight)
+        torch.testing.assert_close(gradients["inner.weight"], inner.T @ x)
+        said, (after,) = decode(process.request("steps", 5, name="train_step", handles=[handle], batches=[[x, 0 * x], [x, 0 * x]])["value"])
+        for _ in range(2):
+            residual = 2 * (x @ weight.T + bias) / 8
+            weight, bias = weight - 0.1 * residual.T @ x, bias - 0.1 * residual.sum(0)
+        torch.testing.assert_close(after["inner.weight"], weight)
+        assert len(said) == 2 and decode(process.request("state", 5, handle=handle)["value"]).keys() == state.keys()
+    finally:
+        process.close()
+
+
+# --- many at once -------------------------------------------------------------------------------------------------------------------------
+
+
+def settings(**changes):
+    return Settings(TOPIC, KEY, limits=SMALL, **changes)
+
+
+@needs_sandbox
+def test_many_at_once_and_what_is_there_is_not_done_again(tmp_path):
+    jobs = [Job(f"../student {i}", written(tmp_path, solved() if i % 2 else handed_out(), f"{i}.ipynb")) for i in range(4)]
+    jobs += [Job("broken", written(tmp_path, "{", "broken.ipynb")), Job("absent", tmp_path / "absent.ipynb")]
+    done = {d.job.name: d for d in run(jobs, settings(), tmp_path / "results", workers=2)}
+    assert [done[f"../student {i}"].result.points for i in range(4)] == [0, 10, 0, 10]
+    assert done["broken"].result.points == done["absent"].result.points == 0 and len(done) == 6
+    assert not any(d.stored for d in done.values()) and len(list((tmp_path / "results").iterdir())) == 6
+    before = {path.name: path.read_bytes() for path in (tmp_path / "results").iterdir()}
+    Store(tmp_path / "results", settings()).path(jobs[0]).write_text("{damaged")
+    written(tmp_path, solved(), "2.ipynb")  # handed in again
+    again = {d.job.name: d for d in run(jobs, settings(), tmp_path / "results", workers=1)}
+    assert {name for name, d in again.items() if not d.stored} == {"../student 0", "../student 2"}
+    assert again["../student 2"].result.points == 10
+    same = {path.name: path.read_bytes() for path in (tmp_path / "results").iterdir()}
+    assert [name for name in same if same[name] != before[name]] != [] and len(same) == 6
+
+
+def test_a_result_counts_for_its_file_key_and_limits_only(tmp_path):
+    path = written(tmp_path, handed_out())
+    job, result = Job("ada", path), SubmissionResult("ada", TOPIC)
+    Store(tmp_path, settings()).put(job, result)
+    assert Store(tmp_path, settings()).get(job) == result
+    others = [Settings(TOPIC, bytes(16), limits=SMALL), Settings(TOPIC, KEY), settings(hidden=3), settings(unsafe=True)]
+    assert all(Store(tmp_path, other).get(job) is None for other in others)
+    path.write_text("changed")
+    assert Store(tmp_path, settings()).get(job) is None
+
+
+def test_file_names_of_results_are_harmless_and_differ():
+    nasty = ["../../etc/passwd", "a/b", "a_b", "", "x" * 500, "ä\0", "CON", "<script>"]
+    made = [file_name(name) for name in nasty]
+    assert len(set(made)) == len(nasty) and all(len(name) < 100 and name.isascii() and not set(name) & set("/\\<>\0 ") for name in made)
+
+
+RUN = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from course.grading.limits import Limits
+from course.grading.runner import Job, run
+from course.grading.settings import Settings
+from grading import KEY, SMALL
+folder = Path({folder!r})
+jobs = [Job(path.stem, path) for path in sorted(folder.glob("*.ipynb"))]
+for done in run(jobs, Settings("convolution", KEY, limits=SMALL), folder / "results", workers=2):
+    print(done.job.name, done.result.points, done.stored, flush=True)
+"""
+
+
+@needs_sandbox
+def test_a_grader_that_is_killed_loses_no_result_and_leaves_nothing_running(tmp_path, full):
+    count = 12 if full else 4
+    for i in range(count):
+        written(tmp_path, solved() if i % 3 else handed_out(), f"{i:02d}.ipynb")
+    code = RUN.format(tests=os.path.dirname(__file__), folder=str(tmp_path))
+    kept = 0
+    for kill in range(20 if full else 2):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
+        lines = []
+        while (line := process.stdout.readline()) and len([entry for entry in lines if entry.endswith("False\n")]) <= kill % 2:
+            lines.append(line)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        there = len(list((tmp_path / "results").glob("*.json")))
+        assert there >= kept + 1 - (kept == count)
+        kept = there
+    end = time.monotonic() + 20
+    while _running(str(tmp_path)) and time.monotonic() < end:
+        time.sleep(0.1)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
+    assert sorted(line.split()[:2] for line in done) == [[f"{i:02d}", "10" if i % 3 else "0"] for i in range(count)]
+    assert sum(line.endswith("True") for line in done) >= kept
+
+
+def _running(folder):
+    done = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True)
+    return [line for line in done.stdout.splitlines() if "course.grading.helper" in line and folder in line]
+
+
+# --- the sandbox's command line -----------------------------------------------------------------------------------------------------------
+
+
+def test_without_bubblewrap_it_refuses_and_says_what_it_then_cannot_hold_off(monkeypatch):
+    monkeypatch.setattr(sandbox, "available", lambda: "bubblewrap is not installed")
+    with pytest.raises(CourseError, match="not installed") as refused:
+        Sandbox()
+    for words in ("--unsafe", "read and change every file", "network", "your key"):
+        assert words in str(refused.value)
+    assert Sandbox(unsafe=True).name == "none"
+
+
+def test_a_course_inside_of_what_is_shown_is_covered(monkeypatch, tmp_path):
+    """The course below Python's own folder, as a clone in /usr/local/src may be, or installed among the packages."""
+    places, packages = tmp_path / "python", tmp_path / "python" / "lib" / "site-packages"
+    (packages / "course").mkdir(parents=True)
+    (places / "clone" / ".venv").mkdir(parents=True)
+    monkeypatch.setattr(sandbox, "ROOT", places / "clone")
+    monkeypatch.setattr(sandbox, "_packages", lambda: [packages])
+    monkeypatch.setattr(sandbox, "_python_places", lambda: [places, places / "clone" / ".venv"])
+    options = sandbox._mounts([])
+    steps = [(options[i], options[i + 1]) for i in range(len(options) - 1) if options[i] in ("--ro-bind", "--tmpfs", "--remount-ro")]
+    clone = places / "clone"
+    order = [steps.index(step) for step in (("--ro-bind", str(places)), ("--tmpfs", str(clone)), ("--ro-bind", str(clone / ".venv")))]
+    assert order == sorted(order) and ("--tmpfs", str(packages / "course")) in steps
+    assert ("--remount-ro", str(places / "clone")) in steps and ("--remount-ro", str(packages / "course")) in steps
+
+
+def test_the_filter_of_system_calls_decides_as_it_should():
+    """A small machine that runs the program, for the calls of two kinds of processors."""
+    import struct
+
+    def decide(program, architecture, number, first=0):
+        data = struct.pack("<IIQQQQQQQ", number, architecture, 0, first, 0, 0, 0, 0, 0)
+        at, value = 0, 0
+        while True:
+            code, yes, no, k = struct.unpack_from("<HBBI", program, 8 * at)
+            at += 1
+            if code == 0x20:
+                (value,) = struct.unpack_from("<I", data, k)
+            elif code == 0x06:
+                return {0x7FFF0000: "allowed", 0x80000000: "killed"}.get(k, k & 0xFFFF)
+            else:
+                at += yes if {0x15: value == k, 0x35: value >= k, 0x45: value & k != 0}[code] else no
+
+    for machine, architecture, (read_, clone, clone3, socket, ptrace, mount) in (
+        ("x86_64", 0xC000003E, (0, 56, 435, 41, 101, 165)),
+        ("aarch64", 0xC00000B7, (63, 220, 435, 198, 117, 40)),
+    ):
+        program = filter_program(machine)
+        assert decide(program, architecture, read_) == "allowed" and decide(program, 0x40000003, read_) == "killed"
+        assert decide(program, architecture, clone, 0x01200011) == "allowed" and decide(program, architecture, clone, 0x10000011) == 1
+        assert [decide(program, architecture, number) for number in (clone3, ptrace, mount)] == [38, 1, 1]
+        assert [decide(program, architecture, socket, family) for family in (1, 2, 10, 16, 38, 40)] == ["allowed"] * 3 + [97] * 3
+    assert decide(filter_program("x86_64"), 0xC000003E, 0x40000000) == "killed"
+
+
+def test_limits_that_make_no_sense_are_refused():
+    for wrong in (0, -1, "many", True):
+        with pytest.raises(ValueError, match="memory"):
+            Limits(memory=wrong)
+
+
+def test_an_exercise_that_is_not_there_is_named():
+    with pytest.raises(CourseError, match="no exercise of a unit 'convolutions'"):
+        load("convolutions", KEY)
+
+
+# --- the student's pre-flight -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_preflight_says_what_the_grader_will_find(tmp_path, capsys):
+    """In a process of its own, without a sandbox, which a student does not have; as a command, from its arguments to its status."""
+    path = written(tmp_path, solved(correlate=BROKEN, seen="def seen(layers, index):\n    raise NotImplementedError('seen')"))
+    from course.__main__ import main
+
+    assert main(["check-submission", str(path)]) == 1
+    said = capsys.readouterr().out
+    assert "5 of 10 points by the visible checks, and up to 4 from a reader" in said
+    for words in ("✓ output_size", "✗ correlate", "… seen", "not written yet", "Hint: ", str(path.resolve()), "cases that are not shown"):
+        assert words in said
+
+
+def test_the_preflight_finds_the_notebook_and_its_unit(tmp_path):
+    tree = Tree(tmp_path)
+    (tree.workspace / "exercises").mkdir(parents=True)
+    path = written(tree.workspace / "exercises", handed_out(), "02_convolution.ipynb")
+    assert preflight.find(tree, "convolution") == path and preflight.find(tree, str(path)) == path
+    with pytest.raises(CourseError, match=r"no file nothing.*02_convolution"):
+        preflight.find(tree, "nothing")
+    notebook = handed_out()
+    notebook["metadata"] = {}
+    assert preflight.topic_of(read(written(tmp_path, notebook))) == "convolution"
+    with pytest.raises(CourseError, match="no exercise of this course"):
+        preflight.topic_of(read(written(tmp_path, OLD)))
