@@ -1,12 +1,11 @@
 """What the tests of distributed training let two processes do: started by torchrun, each writes down what it saw.
 
-``torchrun ... tests/distributed_worker.py FOLDER`` runs every experiment below, and leaves ``NAME.RANK.pt`` in the folder for each.
+``torchrun ... tests/distributed_worker.py FOLDER PAGE`` runs every experiment below, and leaves ``NAME.RANK.pt`` in the folder for each.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
+import re
 import sys
 import threading
 import warnings
@@ -45,6 +44,7 @@ class Recorder(train.Callback):
         self.masks: list[torch.Tensor] = []
         self.images: list[torch.Tensor] = []
         self.gradients: list[list[torch.Tensor]] = []
+        self.drawn: list[torch.Tensor] = []
 
     def family(self, count: int, size: Any, *, generator: torch.Generator | None = None) -> torch.Tensor:
         self.masks.append(masks.boxes(count, size, generator=generator))
@@ -52,6 +52,7 @@ class Recorder(train.Callback):
 
     def loss(self, prediction: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
         self.images.append(target.clone())
+        self.drawn.append(torch.rand(4))  # from the stream that dropout draws from
         return losses.WeightedSum(TERMS)(prediction, target, mask)
 
     def optimizer(self, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
@@ -68,7 +69,8 @@ class Recorder(train.Callback):
         return {"masks": self.family, "loss": self.loss, "optimizer": self.optimizer, "lr": 0.05, "log_every": 1}
 
     def seen(self) -> dict[str, Any]:
-        return {"masks": torch.stack(self.masks), "images": torch.stack(self.images), "gradients": self.gradients}
+        seen = {name: torch.stack(getattr(self, name)) for name in ("masks", "images", "drawn")}
+        return seen | {"gradients": self.gradients}
 
 
 class Other(train.Callback):
@@ -173,15 +175,21 @@ def errors(ranks: Ranks) -> Any:
     return said, few["loss"]
 
 
+def script(ranks: Ranks) -> Any:
+    """The script that the page on distributed training shows."""
+    text = Path(sys.argv[2]).read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, "mine.py", "exec"), names)
+    return names["history"].rows, names["model"].state_dict()
+
+
 def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     ranks, _ = join("cpu")
-    folder = Path(sys.argv[1])
-    for experiment in (exact, steps, chance, ends, networks, errors):
-        torch.save(experiment(ranks), folder / f"{experiment.__name__}.{ranks.rank}.pt")
-    with contextlib.suppress(OSError):
-        (folder / f"done.{os.environ['RANK']}").touch()
+    for experiment in (exact, steps, chance, ends, networks, errors, script):
+        torch.save(experiment(ranks), Path(sys.argv[1]) / f"{experiment.__name__}.{ranks.rank}.pt")
 
 
 if __name__ == "__main__":

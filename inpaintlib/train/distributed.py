@@ -45,6 +45,9 @@ def in_step(run: Run) -> Iterator[None]:
         sizes = {name: sum(p.numel() for p in player.network.parameters()) for name, player in run.players.items()}
         run.ranks.check_same(**run.must_match, **run.should_match, number_of_images=len(run.images), number_of_weights=sizes)
         run.forward = shared(run.forward, run.model)
+        if run.average:
+            for tensor in run.average.tensors.values():
+                dist.broadcast(tensor, src=0)
         for name, player in run.players.items():
             if name != "model":
                 for tensor in player.network.state_dict().values():

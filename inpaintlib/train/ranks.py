@@ -238,7 +238,7 @@ def one_voice() -> Iterator[None]:
 def launcher() -> list[str]:
     """The words before ``-m inpaintlib.train`` in the command that starts as many processes again."""
     size, here = os.environ.get("WORLD_SIZE", "1"), os.environ.get("LOCAL_WORLD_SIZE", "1")
-    if size.strip() == "1":
+    if not (size.isdecimal() and here.isdecimal() and int(size) > 1):
         return ["python"]
     if size == here:
         return ["torchrun", "--standalone", f"--nproc-per-node={here}"]
