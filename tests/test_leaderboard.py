@@ -528,7 +528,7 @@ def test_what_is_no_leaderboard_is_refused(tmp_path):
 @pytest.mark.skipif(not leaderboard.STORED.exists(), reason="no leaderboard has been stored yet")
 def test_the_stored_board_is_about_the_frozen_masks_of_today():
     stored = leaderboard.load()
-    assert stored.kinds == KINDS
+    assert {"lines", "strokes", "boxes", "center"} <= set(stored.kinds) <= set(KINDS)
     for group in stored.groups:
         assert group.masks_sha256 == masks.sha256(masks.benchmark(group.kind, group.images))
         assert group.names() and all(len(line.values) >= 7 for line in group.lines)

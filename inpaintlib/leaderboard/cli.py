@@ -112,7 +112,7 @@ def leaderboard(args: argparse.Namespace, arguments: list[str]) -> int:
     print(f"\n{board.overview() if len(board.kinds) > 1 else board.table(board.kinds[0])}")
     for line in left_out(board):
         print(f"\nleft out: {line}", file=sys.stderr)
-    print(f"\nwritten: {Path(args.out) / 'leaderboard.md'}, leaderboard.json and two figures beside it")
+    print(f"\nwritten: {Path(args.out) / 'leaderboard.md'}, leaderboard.json and figures beside it")
     nowhere = [e.name for e in own if not any(e.name in found for found in done.measured.values())]
     return 1 if nowhere else 0
 
