@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("name", metavar="NAME", nargs="?", help=f"the model: {', '.join(models.names())}; with --preset, the preset's own")
     p.add_argument(
         "--preset", choices=list(presets.PRESETS),
-        help="settings to start from: a seed's (s0 ... s4), or ours (course), see below; other options win over them",
+        help="settings to start from: a seed's (s0 ... s4), or one of ours, see below; other options win over them",
     )
     p.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, such as depth=3; repeatable")
 
