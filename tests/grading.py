@@ -68,7 +68,7 @@ def grade(notebook: dict[str, Any] | str | bytes, folder: Path, topic: str = TOP
     path = folder / f"{name}.ipynb"
     data = json.dumps(notebook) if isinstance(notebook, dict) else notebook
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return grade_one(path, exercise(topic), Sandbox(Limits(**{**vars(SMALL), **limits})), shrink=False)
+    return grade_one(path, exercise(topic), Sandbox(Limits(**{**vars(SMALL), **limits})))
 
 
 def points(result: SubmissionResult) -> dict[str, int | None]:

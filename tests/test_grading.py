@@ -358,21 +358,33 @@ def settings(**changes):
 
 
 @needs_sandbox
-def test_many_at_once_and_what_is_there_is_not_done_again(tmp_path):
-    jobs = [Job(f"../student {i}", written(tmp_path, solved() if i % 2 else handed_out(), f"{i}.ipynb")) for i in range(4)]
-    jobs += [Job("broken", written(tmp_path, "{", "broken.ipynb")), Job("absent", tmp_path / "absent.ipynb")]
-    done = {d.job.name: d for d in run(jobs, settings(), tmp_path / "results", workers=2)}
-    assert [done[f"../student {i}"].result.points for i in range(4)] == [0, 10, 0, 10]
-    assert done["broken"].result.points == done["absent"].result.points == 0 and len(done) == 6
-    assert not any(d.stored for d in done.values()) and len(list((tmp_path / "results").iterdir())) == 6
+def test_many_at_once_in_little_time_and_what_is_there_is_not_done_again(tmp_path, full):
+    """Six minutes of two cores for a hundred: counted in computing time, so that a busy machine says nothing."""
+    import psutil
+
+    count, kinds = 100 if full else 6, [handed_out(), solved(), solved(correlate=BROKEN, seen="def seen(layers, index):\n    return 0, 0")]
+    jobs = [Job("broken", written(tmp_path, "{", "broken.ipynb")), Job("absent", tmp_path / "absent.ipynb")]
+    jobs += [Job(f"../student {i}", written(tmp_path, kinds[i % 3], f"{i}.ipynb")) for i in range(count)]
+    done, memory = {}, []
+    for finished in run(jobs, settings(), tmp_path / "results", workers=2):
+        done[finished.job.name] = finished
+        memory.append(psutil.Process().memory_info().rss)
+    assert [done[f"../student {i}"].result.points for i in range(count)] == [(0, 10, 5)[i % 3] for i in range(count)]
+    assert done["broken"].result.points == done["absent"].result.points == 0 and len(done) == count + 2
+    assert not any(d.stored for d in done.values()) and len(list((tmp_path / "results").iterdir())) == count + 2
+    seconds = [d.result.seconds for d in done.values() if "computing" in d.result.seconds]
+    allowed = 2 * 6 * 60 * count / 100
+    assert len(seconds) == count and sum(s["computing"] + s["grader"] for s in seconds) < allowed
+    assert sum(s["grader"] for s in seconds) < allowed / 10 + 3 * 2  # imports of the two helpers, each once
+    assert memory[-1] - memory[len(memory) // 4] < 20 << 20
     before = {path.name: path.read_bytes() for path in (tmp_path / "results").iterdir()}
     Store(tmp_path / "results", settings()).path(jobs[0]).write_text("{damaged")
     written(tmp_path, solved(), "2.ipynb")  # handed in again
     again = {d.job.name: d for d in run(jobs, settings(), tmp_path / "results", workers=1)}
-    assert {name for name, d in again.items() if not d.stored} == {"../student 0", "../student 2"}
+    assert {name for name, d in again.items() if not d.stored} == {"broken", "../student 2"}
     assert again["../student 2"].result.points == 10
     same = {path.name: path.read_bytes() for path in (tmp_path / "results").iterdir()}
-    assert [name for name in same if same[name] != before[name]] != [] and len(same) == 6
+    assert [name for name in same if same[name] != before[name]] != [] and len(same) == count + 2
 
 
 def test_a_result_counts_for_its_file_key_and_limits_only(tmp_path):

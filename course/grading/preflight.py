@@ -38,7 +38,7 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
         raise CourseError(f"{path.name} cannot be handed in like this. {problem}") from None
     saved = datetime.fromtimestamp(path.stat().st_mtime).strftime("%H:%M on %d %B")
     print(f"{path.name}, as saved at {saved}, run from its top in a fresh process ...", flush=True)
-    result = grade_one(path, load(topic, None, tree=tree), Sandbox(Limits(), unsafe=True))
+    result = grade_one(path, load(topic, None, tree=tree), Sandbox(Limits(), unsafe=True), shrink=True)
     print(report(result, details=args.details))
     print(f"\nThe file to hand in:\n  {path.resolve()}")
     return 0 if all(task.status in ("passed", "open") for task in result.tasks) else 1

@@ -88,7 +88,8 @@ class SubmissionResult:
         flags: sentences for the instructor: names ruled out by a task, and the like. Policy, not proof of anything.
         answers: what was written for the open tasks, by cell id, as it stands: escape it before showing it.
         sandbox: "bubblewrap", or "none".
-        seconds: by the clock: "total", "start" of its processes (importing PyTorch).
+        seconds: by the clock "total" and "start" of its processes (importing PyTorch); of computing "computing" in the sandbox and "grader"
+            outside of it.
         starts: how many processes it took; each one above the first was ended by the student's code.
     """
 

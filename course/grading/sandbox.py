@@ -146,7 +146,7 @@ class Sandbox:
         for name, value in {**ENVIRONMENT, **_places("/tmp")}.items():
             options += ["--setenv", name, value]
         options += _mounts(self.hide)
-        options += ["--proc", "/proc", "--dev", "/dev"]
+        options += ["--proc", "/proc", "--ro-bind-try", "/proc/sys", "/proc/sys", "--dev", "/dev"]
         for place in ("/dev/shm", "/tmp"):
             options += ["--perms", "1777", "--size", str(self.limits.disk), "--tmpfs", place]
         options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]

@@ -41,6 +41,8 @@ class Session:
         self._end = time.monotonic() + limits.total_seconds
         self._deadly: set[int] = set()  # cells that ended the process
         self.starts, self.start_seconds = 0, 0.0
+        #: Of computing, by processes that are over.
+        self.computing = 0.0
         #: number of a cell -> what went wrong in it, for the student
         self.errors: dict[int, str] = {}
         self._found: dict[str, Any] = {}
@@ -54,6 +56,7 @@ class Session:
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
+            self.computing += self._process.seconds
             self._process.close()
             self._process = None
 
@@ -121,6 +124,7 @@ class Session:
         try:
             return process.request(verb, seconds, **values)
         except Died:
+            self.computing += process.seconds
             self._process = None
             raise
 
