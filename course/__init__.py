@@ -32,6 +32,14 @@ class Tree:
         return self.root / "course" / "syllabus.toml"
 
     @property
+    def bibliography(self) -> Path:
+        return self.root / "course" / "bibliography.bib"
+
+    @property
+    def glossary(self) -> Path:
+        return self.notebooks / "glossary.md"
+
+    @property
     def notebooks(self) -> Path:
         return self.root / "notebooks"
 

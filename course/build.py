@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from course import CourseError, Tree, stamp
+from course import CourseError, Tree, bibliography, glossary, stamp
 from course import outputs as stored_outputs
 from course.files import write_atomically
 from course.notebook import code_of, notebook_of, orphans, read_notebook, text_of
@@ -41,6 +41,9 @@ def check(tree: Tree) -> list[Stale]:
     stale = list(missing(tree, syllabus))
     stale += [item for target in found for item in _check_one(target, tree, syllabus)]
     stale += [Stale(tree.shown(path), "it belongs to no ready unit", "python -m course build") for path in orphans(tree, found)]
+    page = glossary.page(tree, syllabus)
+    if page != (tree.glossary.read_text("utf-8") if tree.glossary.exists() else None):
+        stale.append(Stale(tree.shown(tree.glossary), "it differs from the glossaries of the units", "python -m course build"))
     if (readme := _readme(tree, syllabus)) and readme[0].read_text("utf-8") != readme[1]:
         stale.append(Stale("README.md", "its map of the course differs from the syllabus", "python -m course build"))
     return stale
@@ -97,10 +100,22 @@ def build(tree: Tree, topics: Iterable[str] = ()) -> list[Path]:
     for orphan in orphans(tree, targets(tree, syllabus)):
         orphan.unlink()
         written.append(orphan)
+    written += _write_glossary(tree, syllabus)
     if (readme := _readme(tree, syllabus)) and readme[0].read_text("utf-8") != readme[1]:
         write_atomically(readme[0], readme[1])
         written.append(readme[0])
     return written
+
+
+def _write_glossary(tree: Tree, syllabus: Syllabus) -> list[Path]:
+    page, stored = glossary.page(tree, syllabus), tree.glossary.read_text("utf-8") if tree.glossary.exists() else None
+    if page == stored:
+        return []
+    if page is None:
+        tree.glossary.unlink()
+    else:
+        write_atomically(tree.glossary, page)
+    return [tree.glossary]
 
 
 def _write(target: Target, tree: Tree, syllabus: Syllabus) -> bool:
@@ -175,6 +190,8 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
         return 1 if stale else 0
     written = build(tree) if args.execute is None else execute(tree, args.execute)
     print("\n".join(f"wrote {tree.shown(path)}" for path in written) or "Nothing to do: every notebook is up to date.")
+    if unused := bibliography.unused(tree):
+        print(f"{tree.shown(tree.bibliography)}: nothing cites {', '.join(unused)}", file=sys.stderr)
     unwritten = [] if args.execute else list(missing(tree, load(tree)))
     print("\n".join(map(str, unwritten)), end="\n" if unwritten else "", file=sys.stderr)
     return 1 if unwritten else 0

@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from course import CourseError, Tree, source
+from course import CourseError, Tree, bibliography, source
 from course import expected as expectations
 from course.syllabus import Syllabus
 from course.targets import Target
@@ -29,6 +29,7 @@ def cells_of(target: Target, tree: Tree, syllabus: Syllabus) -> list[source.Cell
             cells = source.for_student(cells)
         elif task := next((cell for cell in cells if source.is_task(cell)), None):
             raise CourseError(f"cell {task.name}: a lesson has no marked solutions; they belong into exercise.py.")
+        cells = bibliography.fill(cells, tree)
         return [source.prose(cell, target.unit, target.kind, syllabus, tree) for cell in cells]
     except CourseError as error:
         raise CourseError(f"{tree.shown(target.source)}: {error}") from None

@@ -124,7 +124,7 @@ def prose(cell: Cell, unit: Unit, kind: str, syllabus: Syllabus, tree: Tree) -> 
         return cell
     text = _HEAD.sub(lambda _: head(unit, kind, syllabus), cell.source)
     if left := _TOKEN.search(text):
-        raise CourseError(f"cell {cell.name}: {left.group()} is no token; only {{{{ head }}}}, alone on its line, is.")
+        raise CourseError(f"cell {cell.name}: {left.group()} is no token; expected {{{{ head }}}} or {{{{ sources }}}}, alone on its line.")
     return replace(cell, source=link(text, kind, syllabus, tree))
 
 

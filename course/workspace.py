@@ -56,6 +56,8 @@ def update(tree: Tree, say: Callable[[str], object] = print) -> None:
             key = f"{folder}/{re.sub(r'^[0-9]+_', '', source.stem)}"  # by slug: its number may change
             state[key] = _hand_out(tree, tree.workspace / folder / source.name, _student_version(source), state.get(key), say)
             _write_state(tree, state)
+    if tree.glossary.exists():  # generated, nothing of the student's is in it
+        write_atomically(tree.workspace / "lessons" / tree.glossary.name, tree.glossary.read_text("utf-8"))
 
 
 def _hand_out(tree: Tree, target: Path, content: str, record: _Record | None, say: Callable[[str], object]) -> _Record:

@@ -228,7 +228,7 @@ class Comparison:
         count = len(self.hole_ratio)
         kept = "composited (known pixels kept)" if self.kind == "composited" else "raw (known pixels predicted too)"
         text = (
-            f"{count} image{'s' if count > 1 else ''}: {self.images.rstrip('.')}. Masks: {self.masks}, "
+            f"How this was computed: {count} image{'s' if count > 1 else ''}: {self.images.rstrip('.')}. Masks: {self.masks}, "
             f"{float(self.hole_ratio.mean()):.1%} hole. Results are {kept}. Values are means over images"
         )
         text += " with a 95 % confidence interval." if count > 1 else "."

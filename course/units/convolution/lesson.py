@@ -362,7 +362,7 @@ predict("convolution/whose_is_wrong")
 #
 # ## Sources
 #
-# - V. Dumoulin, F. Visin, *A guide to convolution arithmetic for deep learning*, 2016: stride, padding and dilation in pictures.
-# - F. Yu, V. Koltun, *Multi-Scale Context Aggregation by Dilated Convolutions*, ICLR 2016: fields that grow exponentially.
-# - A. Araujo, W. Norris, J. Sim, *Computing Receptive Fields of Convolutional Neural Networks*, Distill, 2019.
+# - [@dumoulin2016guide]: stride, padding and dilation in pictures.
+# - [@yu2016multiscale]: fields that grow exponentially.
+# - [@araujo2019computing].
 # - The worked example comes from one of the five course projects that this course grew out of.

@@ -46,7 +46,7 @@ viz.show(
 )
 
 # %% [markdown]
-# You found a clear order, most people do. Now let the most common measure in the field judge, the mean squared error.
+# You found a clear order, most people do. Now let the most common measure in the field judge, the *mean squared error*.
 
 # %%
 predict("metrics/four_cats")
@@ -324,7 +324,7 @@ for name, x in cats.items():
 # %% [markdown]
 # ## The trap of Dice
 #
-# Two sets $A$ and $B$ overlap by $\mathrm{Dice} = 2|A\cap B| / (|A|+|B|)$: 1 if they are the same, 0 if they share nothing. It is *the* measure for maps that say yes or no in each pixel. Two of the projects behind this course
+# The *Dice* score measures how far two sets $A$ and $B$ overlap, $\mathrm{Dice} = 2|A\cap B| / (|A|+|B|)$: 1 if they are the same, 0 if they share nothing. It is *the* measure for maps that say yes or no in each pixel. Two of the projects behind this course
 # used it on pictures, with sums of intensities in place of counts:
 #
 # $$ \mathrm{Dice}(A, B) = \frac{2\sum AB}{\sum A + \sum B}. $$
@@ -376,7 +376,7 @@ viz.show(
 #
 # $$ \text{precision} = \frac{TP}{TP + FP}, \qquad \text{recall} = \frac{TP}{TP + FN}, \qquad \mathrm{Dice} = \frac{2\,TP}{2\,TP + FP + FN}. $$
 #
-# Precision: how much of what I accuse is guilty? Recall: how much of the guilt do I find? *Accuracy* is the share of all pixels that were judged right.
+# *Precision*: how much of what I accuse is guilty? *Recall*: how much of the guilt do I find? *Accuracy* is the share of all pixels that were judged right.
 
 # %%
 predict("metrics/lazy_detector")
@@ -471,8 +471,8 @@ predict("metrics/check_detector")
 #
 # ## Sources
 #
-# - Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, *Image Quality Assessment: From Error Visibility to Structural Similarity*, IEEE Transactions on Image Processing 13, 2004.
-# - Z. Wang, A. C. Bovik, *Mean Squared Error: Love It or Leave It?*, IEEE Signal Processing Magazine 26, 2009: the idea of pictures with equal squared errors.
-# - R. Zhang, P. Isola, A. A. Efros, E. Shechtman, O. Wang, *The Unreasonable Effectiveness of Deep Features as a Perceptual Metric*, CVPR 2018.
-# - L. R. Dice, *Measures of the Amount of Ecologic Association Between Species*, Ecology 26, 1945.
-# - H. Li, J. Huang, *Localization of Deep Inpainting Using High-Pass Fully Convolutional Network*, ICCV 2019.
+# - [@wang2004image].
+# - [@wang2009mean]: the idea of pictures with equal squared errors.
+# - [@zhang2018unreasonable].
+# - [@dice1945measures].
+# - [@li2019localization].

@@ -62,7 +62,7 @@ viz.show(
 
 # %% [markdown]
 # To leave unknown pixels out of the sum, multiply the image by the mask. But then a window with holes adds up fewer products than a window
-# without, and its sum comes out too small. **Partial convolution makes up for it: it multiplies by 9 and divides by the number of known
+# without, and its sum comes out too small. **Partial convolution** makes up for it: **it multiplies by 9 and divides by the number of known
 # pixels.** In other words: it takes the mean of the known *products*, and acts as if the unknown places had contributed that mean too.
 #
 # (That is not the same as filling the holes with the mean of the known pixels and convolving as usual; the cell after the question shows both numbers.)
@@ -181,7 +181,7 @@ viz.show(
 # %% [markdown]
 # Look at the *border* of the pictures as well. Places outside the image are unknown too, and partial convolution treats them so: **padding
 # counts as hole**. The border of the right picture is even, where zero padding darkened it. The cure for holes cured the border on the way.
-# (Liu et al. gave this use of the layer a paper of its own.)
+# (Liu et al. gave this use of the layer a paper of its own: [@liu2018padding].)
 
 # %% [markdown]
 # ## The mask after each layer
@@ -207,7 +207,7 @@ viz.show(
 )
 
 # %% [markdown]
-# The paper claims: *with enough partial convolutions, any mask that has one known pixel becomes all ones.*
+# The paper ([@liu2018partial]) claims: *with enough partial convolutions, any mask that has one known pixel becomes all ones.*
 # True? Let us find out *when exactly*. The worst case is one known pixel in a corner: it has to reach the opposite corner, 31 pixels away.
 # (The library counts the layers for us; in the exercise you will.)
 
@@ -446,6 +446,6 @@ predict("partial_convolution/sixty_four_times")
 #
 # ## Sources
 #
-# - G. Liu, F. A. Reda, K. J. Shih, T.-C. Wang, A. Tao, B. Catanzaro, *Image Inpainting for Irregular Holes Using Partial Convolutions*, ECCV 2018.
-# - G. Liu, K. J. Shih, T.-C. Wang, F. A. Reda, K. Sapra, Z. Yu, A. Tao, B. Catanzaro, *Partial Convolution based Padding*, 2018.
-# - M. Bertalmio, A. L. Bertozzi, G. Sapiro, *Navier-Stokes, Fluid Dynamics, and Image and Video Inpainting*, CVPR 2001: the baseline in the table.
+# - [@liu2018partial].
+# - [@liu2018padding].
+# - [@bertalmio2001navier]: the baseline in the table.

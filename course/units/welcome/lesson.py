@@ -50,9 +50,9 @@ widgets.MaskPainter(cat, inpainters=six_inpainters, mask=hole)
 # | partial U-Net | a network that has seen tens of thousands of small photographs, with lines cut out, and learned what usually comes next to what | yes |
 #
 # Each of them is, in code, the same thing: **a function `(image, mask) -> image`**. The image is a batch of pictures with values between
-# 0 and 1, the mask says 1 where a pixel is known and 0 where it is not, and what comes back has the known pixels unchanged. We call such a function an
+# 0 and 1, the *mask* says 1 where a pixel is known and 0 where it is not, and what comes back has the known pixels unchanged. We call such a function an
 # *inpainter*. Whatever you build in this course, a loop of seven lines or a network trained against an adversary, will be one, and can be
-# put into this widget.
+# put into this widget. (The words of the course, this one and those to come, stand in [the glossary](glossary.md).)
 
 # %% [markdown]
 # ## Which one is right?
@@ -229,11 +229,14 @@ predict("welcome/raw_or_composited")
 #
 # ## Sources
 #
-# - M. Bertalmio, G. Sapiro, V. Caselles, C. Ballester, *Image Inpainting*, SIGGRAPH 2000: the paper that gave the field its name.
-# - A. Telea, *An Image Inpainting Technique Based on the Fast Marching Method*, Journal of Graphics Tools 9, 2004.
-# - M. Bertalmio, A. L. Bertozzi, G. Sapiro, *Navier-Stokes, Fluid Dynamics, and Image and Video Inpainting*, CVPR 2001.
-# - A. A. Efros, T. K. Leung, *Texture Synthesis by Non-parametric Sampling*, ICCV 1999.
-# - A. Criminisi, P. Perez, K. Toyama, *Region Filling and Object Removal by Exemplar-Based Image Inpainting*, IEEE Transactions on Image Processing 13, 2004.
-# - C. Barnes, E. Shechtman, A. Finkelstein, D. B. Goldman, *PatchMatch*, SIGGRAPH 2009.
-# - D. Pathak et al., *Context Encoders*, CVPR 2016; G. Liu et al., *Partial Convolutions*, ECCV 2018; J. Yu et al., *Free-Form Image Inpainting with Gated Convolution*, ICCV 2019.
-# - W. Li et al., *MAT: Mask-Aware Transformer for Large Hole Image Inpainting*, CVPR 2022; A. Lugmayr et al., *RePaint*, CVPR 2022.
+# - [@bertalmio2000image]: the paper that gave the field its name.
+# - [@telea2004image].
+# - [@bertalmio2001navier].
+# - [@efros1999texture].
+# - [@criminisi2004region].
+# - [@barnes2009patchmatch].
+# - [@pathak2016context].
+# - [@liu2018partial].
+# - [@yu2019freeform].
+# - [@li2022mat].
+# - [@lugmayr2022repaint].
