@@ -28,7 +28,8 @@ class Game:
         critic: ``(scores of real pictures, scores of filled ones)`` -> scalar.
         generator: ``(scores of filled pictures)`` -> scalar.
         penalty: weight of the critic's gradient penalty; 0 for none.
-        relative: whether only differences of scores mean anything, as in a Wasserstein distance; else a score above 0 says "real".
+        relative: whether only differences of scores mean anything, as in a Wasserstein distance, where the same number added to all scores
+            changes no loss; else a score above 0 says "real".
     """
 
     critic: Callable[[Tensor, Tensor], Tensor]
@@ -39,7 +40,8 @@ class Game:
 
 GAMES: dict[str, Game] = {
     "bce": Game(losses.bce_critic, losses.bce_generator),
-    "hinge": Game(losses.hinge_critic, losses.hinge_generator),
+    # between -1 and 1, where spectral norm keeps the scores, the hinge is a straight line: nothing ties them to 0
+    "hinge": Game(losses.hinge_critic, losses.hinge_generator, relative=True),
     "wgan_gp": Game(losses.wgan_critic, losses.wgan_generator, penalty=10.0, relative=True),
 }
 
