@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["image_grid", "image_row", "mark_holes"]
 
+_SMALL = 128  # pixels a side: larger pictures are shrunk more often than enlarged, and need the smoothing
 Images = Mapping[str, Tensor] | Sequence[Tensor] | Tensor
 
 
@@ -139,7 +140,9 @@ def _runs(hole: np.ndarray) -> list[tuple[int, int, int]]:
 def _picture(ax: Axes, picture: np.ndarray, mask: Tensor | None) -> None:
     from matplotlib.patches import Rectangle
 
-    ax.imshow(picture, vmin=0, vmax=1, cmap="gray" if picture.ndim == 2 else None)
+    # Small pictures keep their pixels; matplotlib would blur them where a pixel takes less than three dots, and triple the file.
+    interpolation = "nearest" if max(picture.shape[:2]) <= _SMALL else None
+    ax.imshow(picture, vmin=0, vmax=1, cmap="gray" if picture.ndim == 2 else None, interpolation=interpolation)
     height, width = picture.shape[:2]  # a thin frame, so that a white picture has an end on a white page
     ax.add_patch(Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor=theme.GREY, linewidth=0.8, clip_on=False))
     if mask is not None:

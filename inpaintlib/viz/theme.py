@@ -124,7 +124,7 @@ def figure_html(drawing: Figure, *, alt: str, caption: str = "", max_bytes: int 
         drawing: a matplotlib figure.
         alt: what a reader who does not see the picture must know.
         caption: one or two sentences below the picture; plain text.
-        max_bytes: the resolution is lowered (150 to 72 dots an inch) until the PNG is no larger than this.
+        max_bytes: the resolution is lowered (150 to 72 dots an inch) until the PNG is no larger than this; if none is, the smallest.
 
     Raises:
         TypeError: no matplotlib figure.
@@ -135,11 +135,12 @@ def figure_html(drawing: Figure, *, alt: str, caption: str = "", max_bytes: int 
     if not isinstance(drawing, Figure):
         raise TypeError(f"figure is a {type(drawing).__name__}; expected a matplotlib Figure, as viz.image_row and its kin return.")
     alt = _alternative(alt)
-    png = b""
+    tried: list[bytes] = []
     for dpi in _DPI:
-        png = _png(drawing, dpi)
-        if len(png) <= max_bytes:
+        tried.append(_png(drawing, dpi))
+        if len(tried[-1]) <= max_bytes:
             break
+    png = min(tried, key=len)  # fewer dots an inch are more bytes where pixels no longer fall on dots
     width = round(drawing.get_figwidth() * 96)  # CSS pixels; the page narrows the picture where it has less room
     return picture_html(png, alt=alt, caption=caption, width=width)
 
@@ -153,13 +154,14 @@ def picture_html(png: bytes, *, alt: str, caption: str = "", width: int | None =
     return f'<figure><img src="{source}" alt="{html.escape(_alternative(alt), quote=True)}"{size}>{below}</figure>'
 
 
-def show(drawing: Figure, *, alt: str, caption: str = "") -> None:
+def show(drawing: Figure, *, alt: str, caption: str = "", max_bytes: int = _BYTES) -> None:
     """Put a figure into the notebook with its text alternative and a caption, and close it.
 
     Args:
         drawing: a matplotlib figure, from this module or any other.
         alt: what a reader who does not see the picture must know; not the caption again.
         caption: one or two sentences below the picture.
+        max_bytes: see :func:`figure_html`; less where a notebook holds many pictures.
 
     Raises:
         TypeError: no matplotlib figure.
@@ -167,7 +169,7 @@ def show(drawing: Figure, *, alt: str, caption: str = "") -> None:
     """
     from IPython.display import display
 
-    still = Still(figure_html(drawing, alt=alt, caption=caption), f"[figure] {_alternative(alt)}")
+    still = Still(figure_html(drawing, alt=alt, caption=caption, max_bytes=max_bytes), f"[figure] {_alternative(alt)}")
     _close(drawing)
     display(still)
 

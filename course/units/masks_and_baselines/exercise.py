@@ -300,7 +300,7 @@ viz.show(
         width=7.5,
     ),
     alt="A small picture of which more than half is missing, filled by three methods, and the original. "
-    "Biharmonic is nearest to the original; Navier-Stokes is further off, and the mean of both lies in between.",
+    "Biharmonic is nearest to the original, Navier-Stokes further off, the mean of both in between.",
     caption="The large hole on which the mean of two methods is furthest behind biharmonic.",
 )
 

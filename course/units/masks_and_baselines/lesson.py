@@ -438,7 +438,7 @@ viz.show(
 layers = []
 baselines.nearest_patch(cat, box, patch=7, watch=layers.append)
 first = layers[0]  # the outermost layer of the hole
-which = int((first.pixels[:, 1] == 40).nonzero()[0])  # a pixel at the upper rim
+which = int((first.pixels == torch.tensor([27, 51])).all(1).nonzero()[0])  # beside an eye
 (row, column), (from_row, from_column) = [places[which].tolist() for places in first[1:]]
 figure, axes = viz.figure(7.2, 2.5, 1, 3, width_ratios=[2, 1, 1])
 axes[0, 0].imshow(cat[0].permute(1, 2, 0), interpolation="nearest")
@@ -458,12 +458,12 @@ for ax in axes[0]:
     ax.axis("off")
 viz.show(
     figure,
-    alt="The cat with its hole, a solid frame at the upper rim of the hole and a "
-    "dashed frame elsewhere in the fur. Beside it both frames enlarged: two pieces "
-    "of fur with the same pattern in their upper part. In the first the rest is "
-    "hatched.",
-    caption="A pixel at the rim (the middle of the solid frame) and the known pixel "
-    "that it becomes a copy of (the middle of the dashed frame).",
+    alt="The cat with its hole, a solid frame at the right rim of the hole, beside "
+    "one eye, and a dashed frame beside the other eye. Beside it both frames "
+    "enlarged: dark green on one side, brown on the other. In the first the left "
+    "half is hatched.",
+    caption="A pixel at the rim, beside one eye (the middle of the solid frame), "
+    "becomes a copy of a pixel beside the other eye (dashed).",
 )
 
 # %% [markdown]
@@ -658,7 +658,7 @@ for name, picture in tests.items():
     cells += [picture[0], *(baselines.get(method)(picture, hole)[0] for method in baselines.names())]
     marks += [hole, *[None] * 8]
 short = ["mean", "fast\nmarching", "Navier-\nStokes", "bihar-\nmonic"]
-short += ["nearest\npatch", "texture\nsynthesis", "exemplar", "Patch-\nMatch"]
+short += ["nearest\npatch", "texture\nsynth.", "exemplar", "Patch-\nMatch"]
 viz.show(
     viz.image_grid(
         cells, columns=9, row_titles=list(tests), column_titles=["hole", *short], masks=marks, width=7
@@ -776,8 +776,7 @@ viz.show(
 
 # %%
 rivals = ("biharmonic", "nearest patch", "patch match")
-start = masks.strokes(1, 64, number=1, generator=torch.Generator().manual_seed(5))
-widgets.MaskPainter(rocket, inpainters={name: eight[name] for name in rivals}, mask=start)
+widgets.MaskPainter(rocket, inpainters={name: eight[name] for name in rivals}, mask=across_it)
 
 # %% [markdown]
 # ## Check yourself
