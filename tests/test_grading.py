@@ -13,12 +13,17 @@ import textwrap
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from grading import KEY, SMALL, TOPIC, add, exercise, grade, handed_out, needs_sandbox, points, solution, solved, statuses
 
 from course import ROOT, CourseError, Tree
+from course.checks.call import try_case
+from course.checks.judge import expected_answer
 from course.checks.run import run_cases
-from course.checks.task import get, names
+from course.checks.task import Case, Output, Task, get, names
+from course.checks.tolerance import Tolerance
 from course.grading import preflight, sandbox
 from course.grading.attempt import Subject
 from course.grading.exercise import load
@@ -308,46 +313,89 @@ class Layer(nn.Module):
     def forward(self, x):
         return self.inner(x) ** 2
 
-def train_step(model, batch, noise):
-    loss = (model(batch + noise)).mean()
+class Misnamed(Layer):
+    def __init__(self, width):
+        super().__init__(width)
+        self.outer = self.inner
+        del self.inner
+
+class Wrong(Layer):
+    def forward(self, x):
+        return self.inner(x).detach() * self.inner(x)
+
+class Broken(Layer):
+    def forward(self, x):
+        raise ZeroDivisionError
+
+def train_step(model, batch, noise, sign=-1):
+    loss = model(batch + noise).mean()
     model.zero_grad()
     loss.backward()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter -= 0.1 * parameter.grad
+            parameter += sign * 0.1 * parameter.grad
     return loss.item()
+
+def ascends(model, batch, noise):
+    return train_step(model, batch, noise, 1)
 """
+GENERATOR = torch.Generator().manual_seed(0)
+STATE = {"width": 2, "weight": torch.randn(2, 3, generator=GENERATOR), "bias": torch.randn(2, generator=GENERATOR)}
+GIVEN = {**STATE, "x": torch.randn(4, 3, generator=GENERATOR)}
+UP = torch.randn(4, 2, generator=GENERATOR)
+
+
+def ask_layer(ask, width, weight, bias, x):
+    layer = ask.made(width).load({"inner.weight": weight, "inner.bias": bias})
+    (dx,), gradients = layer.gradient([x.double()], [UP])
+    return layer.forward(x.double()), dx, gradients["inner.weight"]
+
+
+def right_layer(width, weight, bias, x):
+    y = x.double() @ weight.T.double() + bias.double()
+    return y**2, 2 * y * UP @ weight.double(), (2 * y * UP).T @ x.double()
+
+
+def ask_steps(ask, width, weight, bias, x):
+    made = ask.made_by("Layer", width).load({"inner.weight": weight, "inner.bias": bias})
+    said, (state,) = ask.steps([made], [[x.double(), 0 * x], [x.double(), 0 * x]])
+    return torch.as_tensor(said), state["inner.weight"]
+
+
+def right_steps(width, weight, bias, x):
+    weight, bias, x, said = weight.double(), bias.double(), x.double(), []
+    for _ in range(2):
+        y = x @ weight.T + bias
+        said.append((y**2).mean())
+        weight, bias = weight - 0.1 * (2 * y / 8).T @ x, bias - 0.1 * (2 * y / 8).sum(0)
+    return torch.stack(said), weight
+
+
+def task_of(signature, probe, oracle, returns):
+    tolerance, hints = Tolerance("sums of few products, in double precision"), ("a", "b", "c")
+    outputs, case = tuple(Output(name) for name in returns), [Case(GIVEN)]
+    return Task("small/layer", 1, signature, "", list, case, oracle, tolerance, [], hints, "", outputs, probe=probe)
+
+
+LAYER = task_of("Layer(width)", ask_layer, right_layer, ("output", "by input", "by weight"))
+STEPS = task_of("train_step(model, batch, noise)", ask_steps, right_steps, ("losses", "weight"))
+ASKED = {"Layer": (LAYER, "right"), "Misnamed": (LAYER, "type"), "Wrong": (LAYER, "wrong"), "Broken": (LAYER, "error")}
+ASKED |= {"train_step": (STEPS, "right"), "ascends": (STEPS, "wrong")}
 
 
 @needs_sandbox
-def test_objects_are_made_loaded_called_derived_and_trained_and_only_arrays_come_out():
-    import torch
-
-    from course.grading.inside.codec import decode
-
-    process = Process(Sandbox(SMALL))
-    try:
-        assert "error" not in process.request("cell", 5, name="model", source=MODULE)
-        handle = process.request("make", 5, name="Layer", args=[2], named={})["handle"]
-        generator = torch.Generator().manual_seed(0)
-        weight, bias, x, up = (torch.randn(*n, generator=generator, dtype=torch.float64) for n in ((2, 3), (2,), (4, 3), (4, 2)))
-        state = {"inner.weight": weight, "inner.bias": bias}
-        assert "misfit" in process.request("load", 5, handle=handle, arrays={"weight": weight, "inner.bias": bias[:1]})
-        assert not process.request("load", 5, handle=handle, arrays=state).keys() - {"printed"}
-        y = decode(process.request("forward", 5, handle=handle, args=[x], named={})["value"])
-        torch.testing.assert_close(y, (x @ weight.T + bias) ** 2)
-        (dx,), gradients = decode(process.request("gradient", 5, handle=handle, args=[x], upstream=[up])["value"])
-        inner = 2 * (x @ weight.T + bias) * up
-        torch.testing.assert_close(dx, inner @ weight)
-        torch.testing.assert_close(gradients["inner.weight"], inner.T @ x)
-        said, (after,) = decode(process.request("steps", 5, name="train_step", handles=[handle], batches=[[x, 0 * x], [x, 0 * x]])["value"])
-        for _ in range(2):
-            residual = 2 * (x @ weight.T + bias) / 8
-            weight, bias = weight - 0.1 * residual.T @ x, bias - 0.1 * residual.sum(0)
-        torch.testing.assert_close(after["inner.weight"], weight)
-        assert len(said) == 2 and decode(process.request("state", 5, handle=handle)["value"]).keys() == state.keys()
-    finally:
-        process.close()
+def test_modules_and_training_steps_are_asked_the_same_way_in_a_notebook_and_by_the_grader():
+    space = {}
+    exec(MODULE, space)
+    with Session(functools.partial(Process, Sandbox(SMALL)), Plan([Cell("model", MODULE)], {}), SMALL) as session:
+        for name, (task, status) in ASKED.items():
+            expected = expected_answer(task, task.corners[0])
+            here, there = try_case(task, space[name], task.corners[0], 10), Subject(session, task, name).attempt(task.corners[0], expected)
+            assert here.status == there.status == status, (name, here, there)
+            assert here.message.partition("\n")[0].rstrip(".") == there.message.partition("\n")[0].rstrip(".")
+            if isinstance(here.got, tuple):
+                assert all(np.array_equal(a, b) for a, b in zip(here.got, there.got, strict=True))
+        assert session.starts == 1
 
 
 # --- many at once -------------------------------------------------------------------------------------------------------------------------

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from course.checks.answer import NotAnAnswer
 from course.checks.errors import explain, unwritten
 from course.checks.judge import Outcome, expected_answer, judge
+from course.checks.probe import Here
 from course.checks.task import Case, Task
 
 __all__ = ["changed_message", "slow_message", "stub_message", "try_case"]
@@ -42,15 +44,17 @@ def try_case(task: Task, function: Callable[..., Any], case: Case, seconds: floa
     """
     expected = expected_answer(task, case)
     positional, named = task.arguments(case)
-    if problem := _signature_problem(task, function, positional, named):
+    if task.probe is None and (problem := _signature_problem(task, function, positional, named)):
         return Outcome("signature", case, expected, message=problem)
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed), _without_numpys_warning(), time_limit(seconds):
-            value = function(*positional, **named)
+            value = function(*positional, **named) if task.probe is None else task.probe(Here(function), **case.fresh())
             outcome = judge(task, case, value, expected)
     except _TooSlow:
         return Outcome("slow", case, expected, TimeoutError(), message=slow_message(seconds))
+    except NotAnAnswer as problem:  # parameters of a module that do not fit
+        return Outcome("type", case, expected, message=str(problem))
     except (Exception, SystemExit) as error:
         if (name := unwritten(error)) is not None:
             return Outcome("stub", case, expected, error, message=stub_message(task, name))

@@ -113,6 +113,8 @@ class Task:
         positional: how many arguments are passed by position; the others by name.
         sketch: more to draw of an input, where its numbers alone are no picture: called as the oracle, returns
             :class:`~course.checks.picture.Panel` objects.
+        probe: how to ask for an answer where one call is not all of it, called as ``probe(ask, **arguments)``; see
+            :mod:`course.checks.probe`.
         forbids: names that a solution may not use, since they are the answer (a course policy that the grader reports).
     """
 
@@ -133,6 +135,7 @@ class Task:
     kind: Kind = "write"
     sketch: Callable[..., Sequence[Any]] | None = None
     forbids: tuple[str, ...] = ()
+    probe: Callable[..., Any] | None = None
 
     @property
     def function(self) -> str:

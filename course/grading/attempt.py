@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from course.checks.answer import NotAnAnswer
 from course.checks.call import changed_message, slow_message, stub_message
 from course.checks.errors import explain, unwritten
 from course.checks.judge import Outcome, judge
 from course.checks.task import Case, Task
 from course.grading.inside.codec import ProtocolError, decode
 from course.grading.process import Died
+from course.grading.remote import Failed, There
 from course.grading.session import Session
 
 __all__ = ["Subject", "as_exception"]
@@ -49,6 +51,8 @@ class Subject:
             message = f"All calls of your function together took more than {limits.task_seconds:g} seconds; it is far too slow."
             return Outcome("slow", case, expected, TimeoutError(), message=message)
         try:
+            if self.task.probe is not None:
+                return self._probed(case, expected)
             reply = self.session.request("call", name=self.name, args=positional, named=named)
             return self._judged(case, expected, reply)
         except Died as died:
@@ -60,6 +64,18 @@ class Subject:
             return self._ended(case, expected, "protocol")
         finally:
             self._spent += max(0.0, self.session.seconds - before)
+
+    def _probed(self, case: Case, expected: tuple[np.ndarray, ...]) -> Outcome:
+        """The same for a task that asks for more than one call."""
+        assert self.task.probe is not None
+        try:
+            return judge(self.task, case, self.task.probe(There(self.session, self.name), **case.fresh()), expected)
+        except NotAnAnswer as problem:
+            return Outcome("type", case, expected, message=str(problem))
+        except Failed as failed:
+            return self._judged(case, expected, failed.reply)
+        except (LookupError, TypeError, AttributeError, ValueError, RuntimeError):
+            raise ProtocolError("a value that the probe cannot use") from None  # it was made for honest replies
 
     def _ended(self, case: Case, expected: tuple[np.ndarray, ...], reason: str) -> Outcome:
         """It never came back, and that ends the check: each further case would cost a fresh process."""

@@ -21,7 +21,7 @@ import torch
 
 import inpaintlib
 from course import ROOT, CourseError
-from course.checks import policy
+from course.checks import modules, policy
 from course.grading import inside
 from course.grading.limits import Limits
 from course.grading.seccomp import filter_program
@@ -138,6 +138,7 @@ class Sandbox:
             "user": None if self.unsafe or os.geteuid() != 0 else _user(),
             "here": str(INSIDE.parent if self.unsafe else GRADER),
             "policy": str(policy.__file__ if self.unsafe else GRADER / "policy.py"),
+            "modules": str(modules.__file__ if self.unsafe else GRADER / "modules.py"),
         }
 
     def _options(self, program: IO[bytes]) -> list[str]:
@@ -216,6 +217,7 @@ def _mounts(hide: Sequence[Path]) -> list[str]:
         floors[place] = True
     options += ["--perms", "0755", "--dir", str(GRADER), "--ro-bind", str(INSIDE), str(GRADER / "inside")]
     options += ["--ro-bind", str(policy.__file__), str(GRADER / "policy.py")]
+    options += ["--ro-bind", str(modules.__file__), str(GRADER / "modules.py")]
     return [*options, *(word for cover in covers for word in ("--remount-ro", cover))]
 
 

@@ -10,6 +10,7 @@
 ``gradient`` the derivatives of inputs and parameters for a given upstream gradient
 ``steps``    call a training step on one batch (and its noise) after another, then read the parameters
 ``state``    the named arrays of an object
+``forget``   drop all objects
 ===========  ==============================================================================================================
 """
 
@@ -36,13 +37,14 @@ class Student:
 
     Args:
         ruled_out: ``course.checks.policy.ruled_out``.
+        modules: ``course.checks.modules``.
     """
 
-    def __init__(self, ruled_out: Callable[..., str]) -> None:
+    def __init__(self, ruled_out: Callable[..., str], modules: Any) -> None:
         self.main = types.ModuleType("__main__")
         sys.modules["__main__"] = self.main  # what they define belongs there, as in a notebook
         self.objects: list[Any] = []
-        self._ruled_out = ruled_out
+        self._ruled_out, self._modules = ruled_out, modules
 
     def do(self, request: dict[str, Any]) -> bytes:
         """Carry out one request; whatever the student's code raises becomes part of the reply."""
@@ -88,48 +90,31 @@ class Student:
         return reply
 
     def do_make(self, name: str, args: list[Any], named: dict[str, Any]) -> dict[str, Any]:
-        made = vars(self.main).get(name)
-        if not callable(made):
-            return {"missing": True}
+        made = vars(self.main)[name]
         if problem := _signature_problem(made, args, named):
             return {"signature": problem}
         return {"handle": Handle(self._number(made(*self._given(args), **self._given(named))))}
 
     def do_load(self, handle: Handle, arrays: dict[str, Any]) -> dict[str, Any]:
-        module = self.objects[handle.number].double()
-        own = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-        wanted = {name: tuple(value.shape) for name, value in arrays.items()}
-        wrong = [name for name in wanted if name in own and own[name] != wanted[name]]
-        if own.keys() != wanted.keys() or wrong:
-            missing, extra = sorted(wanted.keys() - own.keys()), sorted(own.keys() - wanted.keys())
-            return {"misfit": {"missing": missing, "extra": extra, "wrong": wrong}}
-        module.load_state_dict({name: torch.as_tensor(value) for name, value in arrays.items()})
-        return {}
+        problem = self._modules.load(self.objects[handle.number], self._given(arrays))
+        return {"misfit": short(problem, 500)} if problem else {}
 
-    def do_forward(self, handle: Handle, args: list[Any], named: dict[str, Any]) -> dict[str, Any]:
-        with torch.no_grad():
-            return {"value": encode(self.objects[handle.number](*self._given(args), **self._given(named)))}
+    def do_forward(self, handle: Handle, args: list[Any]) -> dict[str, Any]:
+        return {"value": encode(self._modules.forward(self.objects[handle.number], self._given(args)))}
 
     def do_gradient(self, handle: Handle, args: list[Any], upstream: list[Any]) -> dict[str, Any]:
-        module = self.objects[handle.number]
-        inputs = [_leaf(value) for value in self._given(args)]
-        module.zero_grad(set_to_none=True)
-        outputs = module(*inputs)
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        pairs = [(y, g) for y, g in zip(outputs, upstream, strict=True) if isinstance(g, torch.Tensor)]
-        torch.autograd.backward([y for y, _ in pairs], [g.to(y.dtype) for y, g in pairs])
-        of_inputs = [value.grad if isinstance(value, torch.Tensor) else None for value in inputs]
-        return {"value": encode([of_inputs, {name: p.grad for name, p in module.named_parameters()}])}
+        return {"value": encode(self._modules.gradient(self.objects[handle.number], self._given(args), upstream))}
 
     def do_steps(self, name: str, handles: list[Handle], batches: list[list[Any]]) -> dict[str, Any]:
-        step = vars(self.main).get(name)
-        if not callable(step):
-            return {"missing": True}
-        said = [step(*(self.objects[h.number] for h in handles), *self._given(batch)) for batch in batches]
-        return {"value": encode([said, [_state(self.objects[h.number]) for h in handles]])}
+        modules = [self.objects[handle.number] for handle in handles]
+        return {"value": encode(self._modules.steps(vars(self.main)[name], modules, self._given(batches)))}
 
     def do_state(self, handle: Handle) -> dict[str, Any]:
-        return {"value": encode(_state(self.objects[handle.number]))}
+        return {"value": encode(self._modules.state(self.objects[handle.number]))}
+
+    def do_forget(self) -> dict[str, Any]:
+        self.objects.clear()
+        return {}
 
     def _given(self, value: Any) -> Any:
         """Arguments as the student's code gets them: fresh copies, objects in place of their numbers."""
@@ -144,14 +129,6 @@ class Student:
     def _number(self, value: Any) -> int:
         self.objects.append(value)
         return len(self.objects) - 1
-
-
-def _state(value: Any) -> dict[str, Any]:
-    return dict(value.state_dict()) if isinstance(value, torch.nn.Module) else {}
-
-
-def _leaf(value: Any) -> Any:
-    return value.requires_grad_() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
 
 def _signature_problem(function: Callable[..., Any], args: Any, named: Any) -> str:

@@ -37,7 +37,7 @@ def main() -> None:
 
     standin.install()
     warnings.simplefilter("ignore")
-    student = Student(_policy(settings["policy"]))
+    student = Student(_module(settings["policy"]).ruled_out, _module(settings["modules"]))
     sys.path[:] = [path for path in sys.path if path not in (settings["here"], "")]
     sys.argv[:] = ["notebook"]
     _limit_memory(settings)
@@ -92,12 +92,13 @@ def _limit_memory(settings: dict[str, Any]) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def _policy(path: str) -> Any:
-    spec = importlib.util.spec_from_file_location("grader_policy", path)
+def _module(path: str) -> Any:
+    """A file of the course that may be seen inside, by itself and not as part of the course."""
+    spec = importlib.util.spec_from_file_location(f"grader_{os.path.basename(path)[:-3]}", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.ruled_out
+    return module
 
 
 def _read(fd: int, length: int) -> bytes:
