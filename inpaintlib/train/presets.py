@@ -84,6 +84,12 @@ PRESETS: dict[str, Preset] = {
         epochs=0.517, batch_size=32, lr=1e-3, schedule="cosine", optimizer="adam_dcgan", clip=1.0, ema=0.995,
         adversary={"adversarial": "bce", "adversarial_weight": 1.06e-3, "critic_lr": 4e-4, "critic_option": ["width=16"]},
     ),
+    "patch_gan": Preset(
+        about="a narrow gated_unet on boxes, against SN-PatchGAN by the hinge loss: S2's game in a minute of one core.",
+        model="gated_unet", options={"size": 32, "width": 12}, masks="boxes", loss="hole_l1+0.2*valid_l1",
+        epochs=0.2585, batch_size=16, lr=2e-3, schedule="cosine", optimizer="adam_dcgan", clip=1.0, ema=0.995,
+        adversary={"adversarial": "hinge", "adversarial_weight": 0.2, "critic_lr": 4e-3, "critic_option": ["width=24"]},
+    ),
     "course": Preset(
         about="course_unet on lines, boxes and irregular holes, with the settings that we found best.",
         model="course_unet", masks="2*lines+3*boxes+irregular", loss="hole_log_mse+valid_l1", epochs=24, batch_size=64, lr=2e-3,
