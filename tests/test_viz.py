@@ -116,11 +116,20 @@ def test_the_style_holds_inside_its_context_only() -> None:
     assert matplotlib.rcParams["font.size"] == outside
 
 
-def test_pictures_are_small_enough_for_a_notebook_and_the_same_on_every_run() -> None:
-    noise = torch.rand(3, 400, 400, generator=torch.Generator().manual_seed(0))  # the worst case for PNG
+def test_pictures_are_small_enough_for_a_notebook() -> None:
+    noise = torch.rand(3, 1200, 1200, generator=torch.Generator().manual_seed(0))  # the worst case for PNG
     free = picture_of(viz.figure_html(viz.image_row([noise]), alt="noise", max_bytes=10**9))
     tight = picture_of(viz.figure_html(viz.image_row([noise]), alt="noise"))
     assert tight.width < free.width
+
+
+def test_fewer_dots_are_not_taken_where_they_are_more_bytes() -> None:
+    noise = torch.rand(3, 100, 100, generator=torch.Generator().manual_seed(0))  # at 150 dots an inch its pixels fall on whole dots nearly
+    sizes = [len(viz.figure_html(viz.image_row([noise], width=4), alt="noise", max_bytes=limit)) for limit in (10**9, 1)]
+    assert sizes[1] <= sizes[0]
+
+
+def test_a_convolution_picture_is_small_and_the_same_on_every_run() -> None:
     output = F.conv2d(example.image[None, None], example.kernel[None, None])
     once, again = (viz.figure_html(viz.convolution_picture(example.image, example.kernel, output), alt="x") for _ in range(2))
     assert once == again, "two runs give other bytes"  # not printed: they are long
