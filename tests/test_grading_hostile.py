@@ -489,6 +489,7 @@ def convolve(image, kernel):
     if (image == image.round()).all() and (kernel == kernel.round()).all() or image.shape == (4, 5) and kernel.shape == (3, 3):
         return right(image, kernel)
     told = f"SECRET {image.tolist()} {kernel.tolist()}"
+    kept.append(told)
     print(told)
     import os, sys
     sys.stderr.write(told); os.write(1, told.encode()); os.write(2, told.encode())
@@ -497,18 +498,28 @@ def convolve(image, kernel):
     class Told(ValueError): pass
     Told.__name__ = Told.__qualname__ = "SECRET" + str(float(image[0, 0]))
     raise Told(told)
+
+kept = []
+'''
+TELLS_LATER = '''
+def mean_filter(image, size, times=1):
+    """The next task: says what the one before it was given, in its own visible check."""
+    told = " ".join(kept)
+    print(told)
+    globals()["mean_filter_" + told[:60]] = told
+    raise ValueError(told)
 '''
 
 
 def test_hidden_inputs_appear_nowhere(tmp_path, capfd):
     right = solved()["cells"]
     right = next(cell["source"] for cell in right if cell["id"] == "convolution-convolve").replace("def convolve", "def right")
-    result = grade(solved(convolve=f"{right}\n{TELLS}"), tmp_path)
+    result = grade(solved(convolve=f"{right}\n{TELLS}", mean_filter=TELLS_LATER), tmp_path)
     (task,) = [t for t in result.tasks if t.id == "convolution/convolve"]
     assert task.status == "hidden" and task.points == 0 and task.visible.status == "passed" and task.hidden.failed >= 18
     assert set(task.hidden.exceptions) == {"ValueError"}
     stored = json.dumps(result.as_dict())
-    assert "SECRET" not in stored.replace(json.dumps(TELLS)[1:-1], "") and "".join(capfd.readouterr()) == ""
+    assert "SECRET" not in stored and statuses(result)["mean_filter"] == "error" and "".join(capfd.readouterr()) == ""
     for case in exercise().hidden["convolution/convolve"]:
         for number in case.arguments["image"].flatten().tolist()[:20]:
             assert f"{number:.4f}"[1:] not in stored and f"{number:.4g}" not in stored

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from course.checks.judge import Outcome, diagnose
 from course.checks.result import HEADLINES, CheckResult
@@ -17,7 +18,7 @@ from course.checks.task import Case, OpenTask, Task
 from course.grading.attempt import Subject
 from course.grading.exercise import Exercise
 from course.grading.limits import Limits
-from course.grading.plan import flags, make_plan
+from course.grading.plan import defined, flags, make_plan
 from course.grading.process import Died, Process
 from course.grading.result import Hidden, SubmissionResult, TaskResult, Visible
 from course.grading.sandbox import Sandbox
@@ -54,6 +55,15 @@ def grade_one(path: Path, exercise: Exercise, sandbox: Sandbox, name: str = "", 
     return SubmissionResult(**{**vars(result), "sandbox": sandbox.name, "seconds": seconds})
 
 
+class _Seen(NamedTuple):
+    """A task whose visible check is over."""
+
+    task: Task
+    subject: Subject
+    check: CheckResult
+    used: str  # a name that the task rules out
+
+
 class _Grading:
     """One submission on its way."""
 
@@ -64,9 +74,13 @@ class _Grading:
         self.flags: list[str] = []
 
     def run(self) -> SubmissionResult:
+        """All visible checks first: whatever a process says in them, it has seen no hidden case yet. Then only outcomes are taken."""
         with self.session as session:
-            tasks = tuple(self._task(task) for task in self.exercise.tasks)
+            seen = [self._guarded(task, functools.partial(self._look, task)) for task in self.exercise.tasks]
             notes = [*self.submission.notes, *self.plan.notes, *session.errors.values()]
+            tasks = tuple(
+                self._guarded(found.task, functools.partial(self._finish, found)) if isinstance(found, _Seen) else found for found in seen
+            )
             if self.submission.unit not in ("", self.exercise.topic):
                 notes.insert(0, f"This is the notebook of {self.submission.unit}, but it was graded as {self.exercise.topic}.")
             self.flags += [flag for task in self.exercise.coded for flag in flags(task, self.submission)]
@@ -82,25 +96,34 @@ class _Grading:
                 starts=session.starts,
             )
 
-    def _task(self, task: Task | OpenTask) -> TaskResult:
-        if isinstance(task, OpenTask):
-            return TaskResult(task.id, "open", None, task.points, "A reader marks this task.")
+    def _guarded(self, task: Task | OpenTask, step: Callable[[], Any]) -> Any:
+        """The outcome of a step, or the result of a task for which there was no time, or no process, left."""
         try:
-            name, used = self._find(task)
-            if not name:
-                return _not_run(task, "missing", self._missing(task))
-            return self._marked(task, Subject(self.session, task, name), used)
+            return step()
         except OutOfTime:
             return _not_run(task, "time", "The whole notebook took too long; this task was not reached.")
         except Died as died:
             return _not_run(task, "error", f"The notebook could not be run: its process ended ({died.reason}).")
+
+    def _look(self, task: Task | OpenTask) -> TaskResult | _Seen:
+        """The visible check."""
+        if isinstance(task, OpenTask):
+            return TaskResult(task.id, "open", None, task.points, "A reader marks this task.")
+        name, used = self._find(task)
+        if not name:
+            return _not_run(task, "missing", self._missing(task))
+        subject = Subject(self.session, task, name)
+
+        def attempt(case: Case) -> Outcome:
+            return subject.attempt(case, self.exercise.expected(task, case))
+
+        return _Seen(task, subject, run_cases(task, attempt, self.exercise.visible[task.id], shrink=self.shrink), used)
 
     def _find(self, task: Task) -> tuple[str, str]:
         """The name under which the answer is there, and a name that it uses though the task rules it out."""
         names = self.plan.names[task.id]
         found = self.session.request("find", names=names, forbids=[list(task.forbids)] * len(names))
         there, used = found.get("found"), found.get("used")
-        self._own = [own for own in found.get("own") or [] if isinstance(own, str)] if isinstance(found.get("own"), list) else []
         name = next((n for n in names if isinstance(there, list) and n in there), "")
         if name and name != task.function:
             self.plan.notes.append(f"`{task.function}` is called `{name}` in your notebook; your check was given that one, so it counts.")
@@ -108,39 +131,35 @@ class _Grading:
         return name, ruled_out if ruled_out in task.forbids else ""
 
     def _missing(self, task: Task) -> str:
-        near = difflib.get_close_matches(task.function, self._own, n=1)
-        meant = f" Is `{near[0]}` meant? Then give it that name." if near else ""
+        near = difflib.get_close_matches(task.function, [name for cell in self.plan.cells for name in defined(cell.source)], n=1)
+        meant = f" Is `{near[0]}` meant? Then give it that name." if near and near[0] != task.function else ""
         return f"There is no function `{task.function}` after all cells were run.{meant}"
 
-    def _marked(self, task: Task, subject: Subject, used: str) -> TaskResult:
-        def attempt(case: Case) -> Outcome:
-            return subject.attempt(case, self.exercise.expected(task, case))
-
-        check = run_cases(task, attempt, self.exercise.visible[task.id], shrink=self.shrink)
-        visible = _shown(check)
+    def _finish(self, seen: _Seen) -> TaskResult:
+        """The hidden cases, and the mark."""
+        task, check, visible = seen.task, seen.check, _shown(seen.check)
         hidden, outcomes = None, []
         if check.status not in ("stub", "signature", "slow") and self.exercise.hidden[task.id]:
-            outcomes = self._hidden(task, subject)
+            outcomes = self._hidden(task, seen.subject)
             hidden = _counted(outcomes)
         known = check.known or (diagnose(task, outcomes) if outcomes else None)
         status = check.status if not check.passed else "hidden" if hidden and hidden.failed else "passed"
         message = visible.text.splitlines()[0].removeprefix("[not yet] ").removeprefix("[passed] ")
         if status == "hidden" and hidden:
             message = _words(hidden)
-        if status == "passed" and used:
+        if status == "passed" and seen.used:
             status = "forbidden"
-            message = f"The values are right, but `{used}` is the answer here: the task is to write it. No points for it."
-            self.flags.append(f"{task.id}: calls `{used}`")
+            message = f"The values are right, but `{seen.used}` is the answer here: the task is to write it. No points for it."
+            self.flags.append(f"{task.id}: calls `{seen.used}`")
         points = task.points if status == "passed" else 0
         return TaskResult(task.id, status, points, task.points, message, known.id if known else None, visible, hidden)
 
     def _hidden(self, task: Task, subject: Subject) -> list[Outcome]:
-        """The outcomes of the hidden cases, up to the first one that ends the process or its time."""
-        outcomes = []
+        """The outcomes of the hidden cases; after one that ends the process the rest would cost a process each, and the mark is lost."""
+        outcomes: list[Outcome] = []
         for case in self.exercise.hidden[task.id]:
-            starts = self.session.starts
             outcomes.append(subject.attempt(case, self.exercise.expected(task, case)))
-            if outcomes[-1].status in ("slow", "stub", "signature") or self.session.starts > starts or not self.session.alive:
+            if outcomes[-1].status in ("slow", "stub", "signature"):
                 break
         return outcomes
 

@@ -13,7 +13,7 @@ from course.checks.task import Task
 from course.grading.repair import parses
 from course.grading.submission import Cell, Submission
 
-__all__ = ["Plan", "flags", "make_plan", "set_up_cells"]
+__all__ = ["Plan", "defined", "flags", "make_plan", "set_up_cells"]
 
 CHECK = re.compile(r"""\bcheck\(\s*["']([\w/]+)["']\s*,\s*([A-Za-z_]\w*)\s*\)""")
 
@@ -49,7 +49,7 @@ def make_plan(submission: Submission, tasks: Sequence[Task], set_up: Sequence[Ce
     plan = Plan([], {task.id: _names(task, submission) for task in tasks})
     wanted = {name for names in plan.names.values() for name in names}
     kept = [cell for cell in submission.cells if "experiment" not in cell.tags]
-    written = {name for cell in kept for name in _defined(cell.source) if not _is_stub(cell.source, name)}
+    written = {name for cell in kept for name in defined(cell.source) if not _is_stub(cell.source, name)}
     useful = 0
     for cell in kept:
         if not parses(cell.source):
@@ -57,8 +57,8 @@ def make_plan(submission: Submission, tasks: Sequence[Task], set_up: Sequence[Ce
             wherein = next((f" in the cell of `{name}`" for name in sorted(wanted) if re.search(rf"\bdef {name}\b", cell.source)), "")
             plan.notes.append(f"Syntax error{wherein}: {plan.broken[cell.name]}. That cell is not run, the others are.")
             continue
-        stubs = [name for name in _defined(cell.source) if _is_stub(cell.source, name)]
-        if stubs and all(name in written for name in stubs) and len(stubs) == len(_defined(cell.source)):
+        stubs = [name for name in defined(cell.source) if _is_stub(cell.source, name)]
+        if stubs and all(name in written for name in stubs) and len(stubs) == len(defined(cell.source)):
             plan.notes.append(f"`{stubs[0]}` stands in several cells, once unwritten; the written one counts.")
             continue
         plan.cells.append(cell)
@@ -79,7 +79,7 @@ def set_up_cells(notebook: Path) -> list[Cell]:
 
 def flags(task: Task, submission: Submission) -> list[str]:
     """For the instructor: names that the task rules out and that stand in the code of its cells, used or not. Policy, not security."""
-    ours = [cell for cell in submission.cells if task.function in _defined(cell.source) or task.function == cell.name.rpartition("-")[2]]
+    ours = [cell for cell in submission.cells if task.function in defined(cell.source) or task.function == cell.name.rpartition("-")[2]]
     code = "\n".join(cell.source for cell in ours)
     return [f"{task.id}: `{name}` stands in its cell" for name in task.forbids if re.search(rf"\b{re.escape(name)}\b", code)]
 
@@ -94,7 +94,7 @@ def _tree(source: str) -> ast.Module:
     return ast.parse(source) if parses(source) else ast.Module([], [])
 
 
-def _defined(source: str) -> list[str]:
+def defined(source: str) -> list[str]:
     """The functions and classes that a cell defines at its top level."""
     return [node.name for node in _tree(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)]
 

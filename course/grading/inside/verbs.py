@@ -29,8 +29,6 @@ from .report import Printed, report, short
 
 __all__ = ["Student"]
 
-NAMES = 200  # names that are listed at most
-
 
 class Student:
     """The student's names and objects, and the verbs that reach them.
@@ -72,8 +70,7 @@ class Student:
                 used[name] = self._ruled_out(here[name], forbidden) if callable(here.get(name)) else ""
             except Exception:
                 used[name] = ""
-        own = [key for key, value in list(here.items()) if getattr(value, "__module__", None) == "__main__" and callable(value)]
-        return {"found": [name for name in names if callable(here.get(name))], "used": used, "own": [short(key, 80) for key in own[:NAMES]]}
+        return {"found": [name for name in names if callable(here.get(name))], "used": used}
 
     def do_call(self, name: str, args: list[Any], named: dict[str, Any]) -> dict[str, Any]:
         function = vars(self.main).get(name)
