@@ -309,7 +309,7 @@ viz.show(
 # foreseen. **Where it is behind even on blobs:** the picture above is one on which carrying the slope on was right. Navier-Stokes flattens it, and the mean gives half of that away. **What it is not:** better to look at. Both parts blur, and the
 # mean of two blurs has no more texture than each. PSNR rewards hedging; for the eye a copying method would have to be tried, and judged by something else than PSNR.
 #
-# **A failure on the way:** the mean of *three*, nearest patch included, was ahead on boxes by half a decibel on a hundred training pictures. On test pictures nothing of it was left. Had the choice been made on the test pictures, nobody would have noticed.
+# **A failure on the way:** the mean of *three*, nearest patch included, was ahead on boxes, clearly so, on a hundred training pictures. On test pictures nothing of it was left. Had the choice been made on the test pictures, nobody would have noticed.
 
 # %% [markdown]
 # ## What you have so far
