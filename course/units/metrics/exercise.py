@@ -221,6 +221,8 @@ viz.show(
 )
 
 # %% [markdown] tags=["solution"]
+# *How this was computed: one photograph with one square hole, PSNR and SSIM over the hole, the perceptual distance over the picture.*
+#
 # **PSNR, and SSIM with it, prefer the smooth filling.** Where the cells lie cannot be known. If a filling puts a dark cell where the truth has a bright gap, it pays twice: for its own
 # cell, and for the gap that it missed. A colour in between pays less everywhere; the value that minimises a *mean* of squares is the mean. So squared error rewards whoever dares nothing.
 #

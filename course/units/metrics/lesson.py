@@ -131,6 +131,8 @@ print(f"a picture against itself, rounded to 8 bits: {rounding_psnr:.2f} dB")
 print(f"the printed figure: {published.get('s1.vanilla.psnr').value:.2f} dB")
 
 # %% [markdown]
+# *How this was computed: one photograph, its values shifted off the 256 levels first, so that rounding has something to do.*
+#
 # A network that guesses missing pixels would be far closer to the truth than the truth, saved as a PNG. So the figure is not wrong by a little: it measures something else.
 #
 # Look at the formula: what if the images were in [0, 1], but $L$ was 255, as in most code that one finds? Then each PSNR is too high by $20\log_{10} 255$.
@@ -363,6 +365,8 @@ viz.show(
 )
 
 # %% [markdown]
+# *How this was computed: the same 200 test images, the Dice of each with its own truth, mean over images.*
+#
 # A perfect filling scores $\sum x^2 / \sum x$, which is about as high as what was published, and *white paper scores more*. The published figure says that the network did about as well as the truth, and
 # so does nearly every other picture. A curve of it over training shows next to nothing.
 #
