@@ -216,7 +216,7 @@ def test_a_notebook_with_everything_wrong_keeps_the_marks_of_what_works(tmp_path
     for words in ("Syntax error in the cell of `seen`", "`convolve` is called `fold`", "pip install torch` was left out"):
         assert words in said
     (missing,) = [task for task in result.tasks if task.id == "convolution/seen"]
-    assert missing.status == "missing" and "There is no function `seen`" in missing.message
+    assert missing.status == "missing" and "Python cannot read the cell of `seen`" in missing.message
 
 
 @needs_sandbox

@@ -131,6 +131,8 @@ class _Grading:
         return name, ruled_out if ruled_out in task.forbids else ""
 
     def _missing(self, task: Task) -> str:
+        if problem := self.plan.broken.get(task.function):
+            return f"Python cannot read the cell of `{task.function}`: {problem}."
         near = difflib.get_close_matches(task.function, [name for cell in self.plan.cells for name in defined(cell.source)], n=1)
         meant = f" Is `{near[0]}` meant? Then give it that name." if near and near[0] != task.function else ""
         return f"There is no function `{task.function}` after all cells were run.{meant}"

@@ -26,7 +26,7 @@ class Plan:
         cells: in order; the notebook's own set-up first.
         names: task id -> the names under which its answer may be, the best one first.
         notes: what the student should know.
-        broken: name of a cell -> what is wrong with its syntax.
+        broken: name of a task's function, or of another cell -> what is wrong with its syntax.
     """
 
     cells: list[Cell]
@@ -53,9 +53,10 @@ def make_plan(submission: Submission, tasks: Sequence[Task], set_up: Sequence[Ce
     useful = 0
     for cell in kept:
         if not parses(cell.source):
-            plan.broken[cell.name] = _problem(cell.source)
-            wherein = next((f" in the cell of `{name}`" for name in sorted(wanted) if re.search(rf"\bdef {name}\b", cell.source)), "")
-            plan.notes.append(f"Syntax error{wherein}: {plan.broken[cell.name]}. That cell is not run, the others are.")
+            name = next((name for name in sorted(wanted) if re.search(rf"\b(def|class) {name}\b", cell.source)), "")
+            plan.broken[name or cell.name] = problem = _problem(cell.source)
+            where = f" in the cell of `{name}`" if name else ""
+            plan.notes.append(f"Syntax error{where}: {problem}. That cell is not run, the others are.")
             continue
         stubs = [name for name in defined(cell.source) if _is_stub(cell.source, name)]
         if stubs and all(name in written for name in stubs) and len(stubs) == len(defined(cell.source)):

@@ -77,9 +77,11 @@ def report(result: SubmissionResult, *, details: bool = False) -> str:
     """A line for each task, what is wrong below it, then notes and the sum."""
     lines = [line for task in result.tasks for line in _lines(task, details)]
     reader = sum(get(task.id).points for task in result.tasks if isinstance(get(task.id), OpenTask))
-    lines += [f"\nNote: {note}" for note in result.notes]
+    lines += ["", *(f"Note: {note}" for note in result.notes)] if result.notes else []
     lines.append(f"\n{result.points} of {result.out_of} points by the visible checks, and up to {reader} from a reader.")
     lines.append("The grader also asks cases that are not shown: larger ones, with real numbers.")
+    if not details and result.points < result.out_of:
+        lines.append("With --details you see the smallest input that fails.")
     return "\n".join(lines)
 
 
@@ -92,5 +94,5 @@ def _lines(task: TaskResult, details: bool) -> list[str]:
     if task.visible and task.status not in ("passed", "stub"):
         text = task.visible.text.splitlines()[1:]
         hint = [f"Hint: {task.visible.hint}"] if task.visible.hint else []
-        lines += [f"      {line}" for line in (text if details else text[:2] + hint) if line]
+        lines += [f"      {line}" for line in (text if details else text[:1] + hint) if line]
     return lines
