@@ -1,0 +1,1 @@
+"""Gated convolution: lesson, exercise, checks, hidden cases, mutants."""

@@ -1,0 +1,537 @@
+# %% [markdown]
+# {{ head }}
+
+# %% [markdown]
+# ## What the mask forgets
+#
+# [Partial convolution](unit:partial_convolution) hands a mask from layer to layer: known, or not. Below is a hole of 20 x 20 pixels, and what the mask says of it after some
+# layers of 3 x 3. After the tenth it says: *everything is known*. The last picture shows what the mask has forgotten: how many layers ago something real was last seen.
+#
+# **The question of this lesson:** a pixel at the rim was worked out from real neighbours. The one in the middle was worked out from a filling of a filling of a filling. Would
+# *you* trust both alike?
+
+# %%
+import torch
+import torch.nn.functional as F
+
+import inpaintlib
+from course.checks import predict
+from inpaintlib import baselines, data, evaluation, layers, masks, models, published, viz, widgets
+from inpaintlib.layers import GatedConv2d, gated_conv2d, partial_conv2d
+
+cat = F.avg_pool2d(data.load_photo("chelsea")[:, :, 20:276, 90:346], 4)  # (1, 3, 64, 64)
+square = torch.ones(1, 1, 64, 64)
+square[..., 22:42, 26:46] = 0  # 1 = known, 0 = hole
+ones = torch.ones(1, 1, 3, 3)
+
+m, age, row = square, torch.zeros_like(square), {"the hole": (cat * square)[0]}
+for layer in range(1, 11):
+    age += m == 0  # one more layer without news
+    _, m = partial_conv2d(m, m, ones, padding=1)
+    if layer in (1, 5, 10):
+        row[f"mask after {layer}"] = m[0]
+row["layers without news"] = 1 - age[0] / age.max()
+viz.show(
+    viz.image_row(row),
+    alt="A cat with a black square between its eyes; three masks, white with a black square that shrinks and is gone after ten "
+    "layers; and a white picture in which the place of the square gets darker towards its middle.",
+    caption="Three times the mask of partial convolution, white = known. On the right, the darker a pixel, the more layers it had to wait.",
+)
+
+# %%
+predict("gated_convolution/one_of_nine")
+
+# %% [markdown]
+# Partial convolution's rule is **hard** (known or not, nothing between), **the same for all channels**, and **decided by us** before any training. Each of the three can be wrong. A channel that looks for edges needs
+# nearly all of its window; one that carries a mean colour is content with a single pixel.
+#
+# So let the layer decide. That is the whole idea.
+
+# %% [markdown]
+# ## From a rule to a gate
+#
+# A **gated convolution** ([@yu2019freeform]) runs *two* convolutions over the same window. One computes a **feature**, as ever. The other computes a number that is squashed between
+# 0 and 1, the **gate**, and multiplies the feature by it:
+#
+# $$ \text{feature} = W_f * x + b_f, \qquad \text{gate} = W_g * x + b_g, \qquad y = \varphi(\text{feature}) \odot \sigma(\text{gate}). $$
+#
+# $\varphi$ is an activation, here the ELU ($z$ where $z > 0$, $e^z - 1$ below); $\sigma(z) = 1 / (1 + e^{-z})$ is the sigmoid; $\odot$ multiplies number by number. Side by side:
+#
+# | | partial convolution | gated convolution |
+# |---|---|---|
+# | the mask is | given, then updated by a rule | computed from the features, in each layer anew |
+# | its values | 0 or 1 | anything between 0 and 1 |
+# | for | all channels together | each channel by itself |
+# | learned | no | yes, $W_g$ and $b_g$ |
+# | in a window with holes | sum x places / known | whatever training finds |
+#
+# How open is a gate? Before you run the next cell:
+
+# %%
+predict("gated_convolution/gate_at_zero")
+
+# %% tags=["compare"]
+for z in (-6, -2, 0, 2, 6):
+    print(f"W_g * x + b_g = {z:2d}   gate {torch.sigmoid(torch.tensor(float(z))):.3f}")
+
+# %% [markdown]
+# ### A line of print, tested
+#
+# The report of a course project sets both layers beside each other, and prints partial convolution as $x' = W^T(X \odot M) / \mathrm{sum}(M)$, without $\mathrm{sum}(\mathbf 1)$ and without the bias. Is that
+# only a matter of taste? You know a test that needs one line: *a constant image must keep its value under a mean filter.*
+
+# %% tags=["compare"]
+flat, average = torch.full((1, 1, 9, 9), 0.8), torch.full((1, 1, 3, 3), 1 / 9)
+spots = torch.ones(1, 1, 9, 9)
+spots[..., 3:5, 3:6] = 0
+y, _ = partial_conv2d(flat, spots, average)
+count = F.conv2d(spots, ones)
+in_print = F.conv2d(flat * spots, average) / count
+print(f"partial convolution  {y.min():.3f} to {y.max():.3f}")
+print(f"the printed formula  {in_print.min():.3f} to {in_print.max():.3f}")
+
+# %% [markdown]
+# Nine times too dark, with or without a hole: where nothing is missing, the printed layer is no convolution any more. With 3 x 3 windows throughout, a network could learn weights nine times as large and nobody would notice; with windows of several sizes,
+# or with pretrained weights, it is another layer. And without a bias a window of zeros can answer nothing but zero. A formula in print is a claim. Test it.
+
+# %% [markdown]
+# ## Can a gate be a mask?
+#
+# A gate can do anything that training finds. Can it also do what the old rule did? Here nothing is trained, we set its weights by hand. The layer gets two channels, the image and the mask. Its gate
+# counts the known pixels of the window and compares: $\sigma(s \cdot (\text{count} - c))$, with a steepness $s$ and a threshold $c$.
+
+# %%
+def counting_gate(image, mask, steepness, threshold):
+    """A gated layer whose feature is a mean filter and whose gate opens where a window has more known pixels than the threshold."""
+    weight = torch.zeros(2, 2, 3, 3)  # (feature and gate, image and mask, 3, 3)
+    weight[0, 0] = 1 / 9
+    weight[1, 1] = steepness
+    bias = torch.tensor([0.0, -steepness * threshold])
+    return gated_conv2d(torch.cat([image * mask, mask], dim=1), weight, bias, padding=1)
+
+
+grey = cat.mean(1, keepdim=True)
+scratches = masks.strokes(1, 64, generator=torch.Generator().manual_seed(3)).float()
+_, rule = partial_conv2d(grey, scratches, average, padding=1)
+_, steep = counting_gate(grey, scratches, steepness=20, threshold=0.5)
+_, gentle = counting_gate(grey, scratches, steepness=1, threshold=4.5)
+viz.show(
+    viz.image_row(
+        {"mask": scratches[0], "partial's new mask": rule[0], "steep gate": steep[0], "gentle gate": gentle[0]},
+        notes=["", "0 or 1", "0 or 1, nearly", f"{gentle.min():.2f} to {gentle.max():.2f}"],
+    ),
+    alt="Four pictures: thick black strokes on white; the same strokes, thinner, twice and alike; and the strokes with soft grey rims.",
+    caption="The same weights, three temperaments: a gate can be the hard rule, or count how much it knows.",
+)
+print("largest difference between rule and steep gate:", f"{(rule - steep).abs().max():.5f}")
+
+# %% [markdown]
+# The hard rule is one point in the space of gates; training may go anywhere from there. One thing, though, a gate can *not* do:
+
+# %%
+predict("gated_convolution/can_it_rescale")
+
+# %% [markdown]
+# ## One convolution of twice the width
+#
+# $W_f$ and $W_g$ read the same windows. So nobody runs two convolutions: **lay the kernels on top of each other, convolve once, split the result in the middle.**
+
+# %%
+predict("gated_convolution/how_many_weights")
+
+# %% tags=["compare"]
+torch.manual_seed(0)
+x = torch.randn(2, 16, 32, 32)
+layer = GatedConv2d(16, 24, kernel_size=3, padding=1)
+w_f, w_g = layer.weight.chunk(2)  # the first half are the features
+b_f, b_g = layer.bias.chunk(2)
+two = F.elu(F.conv2d(x, w_f, b_f, padding=1)) * torch.sigmoid(F.conv2d(x, w_g, b_g, padding=1))
+print("one convolution of twice the width gives the same:", torch.allclose(layer(x), two, atol=1e-5))
+print("weights", tuple(layer.weight.shape), " output", tuple(layer(x).shape), " gate", tuple(layer.gate(x).shape))
+plain = torch.nn.Conv2d(16, 24, kernel_size=3, padding=1)
+print("parameters, gated:", sum(p.numel() for p in layer.parameters()), " plain:", sum(p.numel() for p in plain.parameters()))
+
+# %% [markdown]
+# Take note of it for every comparison you read: at the same number of channels, a gated network has twice the weights. If it wins, *what* has won?
+#
+# ## The activation comes before the gate
+#
+# $\varphi(\text{feature}) \odot \sigma(\text{gate})$, or $\varphi(\text{feature} \odot \sigma(\text{gate}))$? It looks like a trifle, and public code has it both ways. Open the gate slowly and watch what comes out.
+
+# %%
+predict("gated_convolution/order_matters")
+
+# %%
+gate = torch.linspace(0, 1, 101)
+figure, axes = viz.figure(6.5, 2.8, columns=2)
+for ax, (name, phi) in zip(axes[0], {"ELU": F.elu, "ReLU": F.relu}.items(), strict=True):
+    for f, colour in ((2.0, viz.BLUE), (-3.0, viz.VERMILLION)):
+        feature = torch.full_like(gate, f)
+        ax.plot(gate, phi(feature) * gate, "-", color=colour, label=f"before, feature {f:.0f}")
+        ax.plot(gate, phi(feature * gate), ":", color=colour, linewidth=3, label=f"after, feature {f:.0f}")
+    ax.set(title=name, xlabel="gate", ylabel="output")
+axes[0, 0].legend(fontsize=8)
+viz.show(
+    figure,
+    alt="Two panels, output against gate. With ELU: for feature 2 both orders lie on one straight line; for feature minus 3 the "
+    "solid line is straight and the dotted one bends below it. With ReLU solid and dotted lines coincide everywhere.",
+    caption="Solid: activation before the gate. Dotted: after it.",
+)
+
+# %% [markdown]
+# With the activation first, the gate is a pure volume control: half open is half as loud, for every feature. After it, an ELU bends what the gate has already scaled, and a gate of 0.5 lets more than half of a negative feature pass. With ReLU both are the same,
+# because $\max(0, z \cdot g) = g \cdot \max(0, z)$ for every $g \ge 0$. **A test with ReLU cannot find this bug.**
+
+# %% [markdown]
+# ## Gates made visible
+#
+# Gates are pictures: one for each channel, as large as the feature. Let us train a small network of them and look. It is `gated_unet`, the first stage of the network of the paper, in a version for images of 32 x 32: seventeen layers, all but the last one gated. It sees the damaged
+# image, where the holes are, and a plane of ones. Its training takes seconds, so do not expect beauty.
+
+# %%
+steps = {"quick": 250, "full": 4000}[inpaintlib.profile()]
+pictures, test = data.load_images("auto", limit=4000), data.load_images("auto", split="test", limit=100)
+print(pictures.source)
+
+
+def holes(count, generator):
+    """Half strokes, half boxes."""
+    drawn = [family(count // 2, 32, generator=generator) for family in (masks.strokes, masks.boxes)]
+    return torch.cat(drawn).float()
+
+
+def error(net, image, mask):
+    """Mean absolute error, the hole weighing as much as the whole image."""
+    off = (net(image, mask) - image).abs()
+    return off.mean() + (off * (1 - mask)).sum() / (3 * (1 - mask).sum())
+
+
+torch.manual_seed(0)
+chance = torch.Generator().manual_seed(0)
+net = models.create("gated_unet", size=32, width=8)
+untrained = models.create("gated_unet", size=32, width=8)
+untrained.load_state_dict(net.state_dict())
+optimiser = torch.optim.Adam(net.parameters(), lr=3e-3)
+for step in range(steps):
+    image = pictures.float(torch.randint(len(pictures), (16,), generator=chance))
+    loss = error(net, image, holes(16, chance))
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    if step % (steps // 5) == 0:
+        print(f"step {step:4d}   error {loss.item():.3f}")
+
+# %%
+chosen, hole = test.float(slice(0, 5)), holes(6, torch.Generator().manual_seed(5))[[0, 1, 3, 4, 5]]
+damaged = chosen * hole
+viz.show(
+    viz.image_grid(
+        [*damaged, *net.inpaint(damaged, hole), *chosen],
+        columns=5,
+        row_titles=["damaged", "filled", "original"],
+        masks=[*hole, *[None] * 10],
+        width=6,
+    ),
+    alt="Five small test pictures with hatched orange holes; the same with the holes filled by smooth, fitting colours; the originals.",
+    caption="Filled by the network that was trained in the cell above, for a few seconds.",
+)
+evaluation.compare(
+    {"mean of the image": baselines.mean_fill, "biharmonic": baselines.biharmonic, "gated, some seconds": net.inpaint},
+    test,
+    masks.benchmark("boxes")[:100],
+    metrics=["psnr", "psnr_hole"],
+)
+
+# %% [markdown]
+# *How this was computed: 100 test images, the frozen box masks of the course, composited, mean over images with its 95 % confidence interval.* Now its gates. Collecting them takes a hook on every gated layer: a function that PyTorch calls whenever the layer
+# has been run.
+
+# %%
+predict("gated_convolution/untrained_gates")
+
+# %%
+def gates(net, image, mask):
+    """Name of each gated layer -> its gates (B, C, H', W')."""
+    seen = {}
+    hooks = [
+        module.register_forward_hook(lambda layer, x, y, name=name: seen.update({name: layer.gate(x[0])}))
+        for name, module in net.named_modules()
+        if isinstance(module, GatedConv2d)
+    ]
+    with torch.no_grad():
+        net(image, mask)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+one, its_hole = chosen[3:4], torch.ones(1, 1, 32, 32)
+its_hole[..., 10:22, 9:21] = 0
+before, after = gates(untrained, one, its_hole), gates(net, one, its_hole)
+first = [*before["at_full"][0], *after["at_full"][0]]
+viz.show(
+    viz.image_grid(
+        [one[0], *first[:8], one[0], *first[8:]],
+        columns=9,
+        row_titles=["untrained", "trained"],
+        masks=[its_hole, *[None] * 8] * 2,
+        width=7.5,
+    ),
+    alt="Two rows: a small picture with a square hole, and the eight gates of the first layer as grey pictures. Above, untrained, all are "
+    "about the same grey, with weak traces of the picture. Below, trained, some are dark where the hole is, some bright there, some show edges of the picture.",
+    caption="The gates of the first layer, one for each channel. Black: shut. White: open.",
+)
+
+# %% [markdown]
+# Nobody told the layer what a mask is for. Look at the lower row, channel by channel: which ones shut *inside the hole*? Which open *only there*? Which follow the picture instead of the hole? One number a channel sorts them: **its mean over known pixels minus its mean over the hole**.
+
+# %%
+def prefers_known(gate, mask):
+    """Mean gate over known pixels minus mean gate over the hole, for each channel; the mask is brought to the gate's size."""
+    mask = F.interpolate(mask, size=gate.shape[2:], mode="area").round()
+    known, hole = (gate * mask).sum((0, 2, 3)) / mask.sum(), (gate * (1 - mask)).sum((0, 2, 3)) / (1 - mask).sum()
+    return known - hole
+
+
+print(f"{'layer':14} {'size':>5} {'channels':>9} {'untrained':>10} {'trained':>8}   (mean |known - hole|)")
+for name, gate in after.items():
+    differences = [prefers_known(g[name], its_hole).abs().mean().item() for g in (before, after)]
+    print(f"{name:14} {gate.shape[-1]:5d} {gate.shape[1]:9d} {differences[0]:10.3f} {differences[1]:8.3f}")
+
+# %% [markdown]
+# *How this was computed: one test image, one hole; for each layer the mean over its channels.* Training has opened a difference between the hole and the rest. How far into the network does it reach? Here are, from five layers, the channel that prefers known pixels most, and the one that prefers the hole most.
+
+# %%
+show = ["at_full", "at_half.1", "at_quarter.4", "merge_half", "merge_full"]
+most, least = [], []
+for name in show:
+    order = prefers_known(after[name], its_hole).argsort()
+    least.append(after[name][0, order[0]])
+    most.append(after[name][0, order[-1]])
+viz.show(
+    viz.image_grid(
+        [*most, *least], columns=5, column_titles=show, row_titles=["for known", "for the hole"], width=6.5
+    ),
+    alt="Two rows of five gates from the first to the last layer. In the upper row the place of the square hole is darker than its surroundings, "
+    "in the lower row it is brighter; in the middle of the network they are coarse, at the end fine.",
+    caption="Division of labour: channels for what is known, and channels for the hole.",
+)
+
+# %% [markdown]
+# Note what you see late in the network. Partial convolution's mask would have been all ones long since. The learned masks still know where the hole is: the feature channels carried it along. That is the answer to the question at the top: *this* layer may trust both pixels differently.
+#
+# ### Do the gates matter, or do they only look pretty?
+#
+# A picture of what a network computes proves nothing about what it *needs*. Test: replace every gate by its own mean over the image, a constant. The features stay as they are.
+
+# %%
+predict("gated_convolution/gates_frozen")
+
+# %%
+def with_constant_gates(net):
+    """Every gate becomes its mean over the image; returns the hooks."""
+
+    def freeze(layer, x, y):
+        gate = layer.gate(x[0])
+        return y / gate.clamp(min=1e-6) * gate.mean((2, 3), keepdim=True)
+
+    return [m.register_forward_hook(freeze) for m in net.modules() if isinstance(m, GatedConv2d)]
+
+
+some, frozen = test.float(), masks.benchmark("boxes")[:100].float()
+with torch.no_grad():
+    free = error(net, some, frozen)
+    hooks = with_constant_gates(net)
+    constant = error(net, some, frozen)
+    for hook in hooks:
+        hook.remove()
+    untaught = error(untrained, some, frozen)
+print(f"error with its gates {free:.3f}, with constant gates {constant:.3f}, untrained {untaught:.3f}")
+
+# %% [markdown]
+# *How this was computed: 100 test images, frozen box masks, the training's own error.* The gates carry a good part of what it has learned. (What this does *not* show: that a network trained *without* gates would be worse. For that one must train both, with equally many weights. You will, in the exercise.)
+
+# %% [markdown]
+# ## Dilation: kernels with holes
+#
+# A gate decides what to listen to. It cannot listen beyond the window. In the middle of a hole of 20 pixels, a window of 3 sees nothing but hole, whatever it learns. One remedy is to halve the image, and lose detail. The other is to pull the kernel apart: a **dilated**, or **atrous**,
+# convolution (from the French *à trous*, with holes) takes every $l$-th pixel. On paper ([@yu2016multiscale]):
+#
+# $$ (F *_l k)(p) = \sum_{s + l\,t = p} F(s)\,k(t). $$
+#
+# Read it slowly: $s$ is a place in the signal, $t$ a place in the kernel, counted from its middle; all pairs count for which $s + l\,t$ is just $p$. So $s = p - l\,t$. By hand, with $F = 1, 4, 9, 16, \dots$ and $k(-1), k(0), k(1) = 1, 0, -1$:
+
+# %%
+predict("gated_convolution/atrous_by_hand")
+
+# %% tags=["compare"]
+signal = [1, 4, 9, 16, 25, 36, 49]  # F(0), F(1), ...
+taps = {-1: 1, 0: 0, 1: -1}  # k(t)
+
+
+def atrous(p, rate):
+    """(F *_l k)(p), by the formula."""
+    return sum(signal[p - rate * t] * k for t, k in taps.items())
+
+
+for rate in (1, 2, 3):
+    terms = " + ".join(f"{signal[3 - rate * t]}*({k})" for t, k in taps.items())
+    print(f"rate {rate}:  (F * k)(3) = {terms} = {atrous(3, rate)}")
+
+row = torch.tensor(signal, dtype=torch.float32)[None, None]
+kernel = torch.tensor([1.0, 0.0, -1.0])[None, None]
+print("conv1d, dilation 2:", F.conv1d(row, kernel, dilation=2)[0, 0].tolist())
+print("the formula       :", [float(atrous(p, 2)) for p in (2, 3, 4)])
+
+# %% [markdown]
+# The opposite sign! The formula is a true convolution, $p$ *minus* $l\,t$; what libraries call so is a correlation, $p$ *plus* $l\,t$ ([convolution](unit:convolution) tells why). Learned weights do not care; a test with an asymmetric kernel does. In two dimensions, click through it:
+
+# %%
+grid = torch.arange(49.0).reshape(7, 7) % 10
+widgets.ConvolutionStepper(grid, torch.tensor([[1.0, 0, -1]] * 3), dilation=2)
+
+# %% [markdown]
+# ### 3, 7, 15
+#
+# Three layers of 3 x 3, with dilations 1, 2 and 4. How much of the picture does one output pixel see after each?
+
+# %%
+predict("gated_convolution/fourth_layer")
+
+# %% tags=["compare"]
+print("layers   dilations        field   without   weights of a channel")
+for n in range(1, 6):
+    rates = [2**i for i in range(n)]
+    doubled = layers.receptive_field([(3, 1, rate) for rate in rates])
+    same = layers.receptive_field([(3, 1, 1)] * n)
+    print(f"{n:6d}   {','.join(map(str, rates)):15}  {doubled!s:>5}   {same!s:>7}   {9 * n:7d}")
+
+# %% [markdown]
+# The field grows **exponentially**, the number of weights **linearly**. Do not believe the formula: take derivatives. A pixel is seen if the output changes with it.
+
+# %%
+def seen_after(rates, size=31):
+    """How strongly the middle output depends on each pixel: (size, size), the largest 1."""
+    x = torch.zeros(1, 1, size, size, requires_grad=True)
+    y = x
+    for rate in rates:
+        y = F.conv2d(y, ones, padding=rate, dilation=rate)
+    y[0, 0, size // 2, size // 2].backward()
+    return (x.grad[0, 0] > 0).float(), x.grad[0, 0] / x.grad.max()
+
+
+fields = {f"dilations {', '.join(map(str, r))}": seen_after(r) for r in ([1], [1, 2], [1, 2, 4], [1, 1, 1], [4, 4, 4])}
+viz.show(
+    viz.image_row(
+        {name: strength.sqrt() for name, (_, strength) in fields.items()},
+        notes=[f"{int(seen.any(0).nonzero().max() - seen.any(0).nonzero().min()) + 1} wide, {int(seen.sum())} pixels" for seen, _ in fields.values()],
+        width=7.5,
+    ),
+    alt="Five squares: a patch 3 wide, 7 wide, 15 wide without gaps, all for growing dilations; for 1, 1, 1 a patch 7 wide; for 4, 4, 4 a wide lattice of single dots.",
+    caption="Which pixels the one in the middle sees, brighter = more often. The last one is wide and nearly blind.",
+)
+
+# %% [markdown]
+# The dilations have to *grow*. Repeating a large one gives a wide field full of gaps, the **gridding** that you know. Our network halves the image twice and then dilates. What does its middle see?
+
+# %%
+size = net.options["size"]
+quarter = [m.dilation for m in net.at_quarter]
+stem = [(5, 1, 1), (3, 2, 1), (3, 1, 1)]
+rest = [(3, 2 if i == 0 else 1, rate) for i, rate in enumerate(quarter)]
+plain = [(3, stride, 1) for _, stride, _ in rest]
+print("dilations at a quarter of the size:", quarter)
+print("receptive field with dilation:", layers.receptive_field(stem + rest), " without:", layers.receptive_field(stem + plain))
+big = [(3, stride, rate) for (_, stride, _), rate in zip(rest, [1, 1, 1, 2, 4, 8, 16, 1, 1], strict=True)]
+print("the same layers as in the paper, for 256 x 256:", layers.receptive_field(stem + big))
+
+# %% [markdown]
+# Each dilated layer of this network is a gated one: its gate is dilated with it, and decides far afield whom to listen to. `GatedConv2d(..., dilation=4)` is all it takes.
+
+# %% [markdown]
+# ## What others report, and how to read it
+#
+# A course project took the paper's two-stage network, pretrained, and filled ImageNet pictures with it. These are the figures it gives.
+
+# %%
+for key in ("images", "size", "iterations", "batch_size", "seconds"):
+    print(f"{published.get(f's2.{key}').title:40} {published.get(f's2.{key}').text}")
+print()
+print(f"{'':24} {'PSNR':>9} {'SSIM':>7}")
+for family in ("lines", "boxes"):
+    for which in ("one", "two", "best"):
+        psnr, ssim = (published.get(f"s2.{family}.{which}_{metric}") for metric in ("psnr", "ssim"))
+        print(f"{family + ', ' + which:24} {psnr.text:>9} {ssim.text:>7}")
+
+# %% [markdown]
+# *How this was computed: it was not, by us. The figures are printed in the report (S2); 8-bit PSNR with a peak of 255, over the whole image.*
+
+# %%
+predict("gated_convolution/best_of_many")
+
+# %% [markdown]
+# Three sentences of that report deserve a test. *The lower the mask percentage, the lower PSNR and SSIM*: you have [plotted it](unit:masks_and_baselines), it is the other way round. *It can be trained without paired data*: every photograph with a hole knocked into it **is** a pair, with its target for free, and the reconstruction
+# loss uses that pair at every step; what it can do without are *labels*. And third, *a batch size of 1 is always best*. What does the size of a batch change? The direction of a step. Let us compare the gradients of small batches with that of a large one.
+
+# %%
+predict("gated_convolution/batch_of_one")
+
+# %%
+def direction(count, generator):
+    """The gradient of the error over that many random images, one long vector."""
+    image = pictures.float(torch.randint(len(pictures), (count,), generator=generator))
+    both = holes(2 * count, generator)
+    mask = both[torch.randperm(2 * count, generator=generator)[:count]]
+    net.zero_grad()
+    error(net, image, mask).backward()
+    return torch.cat([p.grad.flatten() for p in net.parameters()])
+
+
+chance = torch.Generator().manual_seed(1)
+true = direction(512, chance)
+agreement = {}
+for batch in (1, 4, 16, 64):
+    agreement[batch] = torch.stack([F.cosine_similarity(direction(batch, chance), true, dim=0) for _ in range(8)])
+    print(f"batch of {batch:2d}: cosine with the gradient of 512 images {agreement[batch].mean():.2f}, lowest of 8 {agreement[batch].min():.2f}")
+
+# %% [markdown]
+# *How this was computed: the network trained above; for each size eight random batches. A cosine of 1 is the same direction, 0 a right angle.* The smaller the batch, the more of a step is noise. That noise need not be bad, and small steps are cheap; but a batch of 1 needs a smaller learning rate and uses no machine well, and
+# batch normalisation breaks down with it. Which size is best depends on learning rate, hardware and network; *always* is wrong. (More on this in [how deep should it be?](unit:depth))
+
+# %% [markdown]
+# ## Check yourself
+
+# %%
+predict("gated_convolution/relu_test")
+
+# %%
+predict("gated_convolution/all_shut")
+
+# %%
+predict("gated_convolution/hole_of_thirty")
+
+# %% [markdown]
+# ## Common mistakes
+#
+# - **The activation after the gate**: invisible with ReLU, another layer with ELU.
+# - **The halves swapped**: the activation lands on the gate's half, the sigmoid on the feature's. It trains, and pretrained weights give nonsense.
+# - **One gate for all channels**: that is a soft mask again, but no longer a gate for each feature.
+# - **Forgetting the sigmoid**: then two features are multiplied, and nothing is bounded.
+# - **The same dilation again and again**: a wide field full of gaps.
+# - **Comparing at equal channels**: the gated network has twice the weights.
+# - **Reading a gate as a proof**: what it looks like says what is computed, not what is needed. Freeze it and measure.
+#
+# ## Summary
+#
+# - A gate is a soft, learned mask, one for each channel and place; the hard rule of partial convolution is a special case of it, the rescaling is not.
+# - Feature and gate are one convolution of twice the width; the activation comes before the gate.
+# - Trained gates divide the labour between known pixels and hole, and remember the hole to the last layer.
+# - Dilations 1, 2, 4 see 3, 7, 15 pixels: the field doubles with each layer, the weights only add up.
+#
+# Next, write it yourself in the [exercise](exercise:gated_convolution). How a hole can borrow from *anywhere* in the image, however far, is the subject of [contextual attention](unit:attention).
+#
+# ## Sources
+#
+# - [@yu2019freeform]: the layer, and the network.
+# - [@yu2016multiscale]: dilation.
+# - [@liu2018partial]: the rule that the gate replaces.
