@@ -185,3 +185,12 @@ def test_unknown_names_and_options_are_refused():
     for name in ("partial_unet_512", "context_encoder"):
         with pytest.raises(ValueError, match="power of 2"):
             models.create(name, size=48)
+
+
+@pytest.mark.parametrize("name", ["vanilla_unet", "partial_unet_s1"])
+def test_first_weights_are_those_of_keras(name):
+    for layer in models.create(name, width=8).modules():
+        if isinstance(getattr(layer, "weight", None), torch.nn.Parameter):
+            cout, cin, height, width = layer.weight.shape
+            bound = (6 / ((cin + cout) * height * width)) ** 0.5
+            assert 0.8 * bound < layer.weight.abs().max() <= bound and not layer.bias.any()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from inpaintlib._check import as_blanked
 from inpaintlib._turns import turns_of
 
-__all__ = ["Inpainter", "composite", "evaluating"]
+__all__ = ["Inpainter", "composite", "evaluating", "start_weights"]
 
 
 def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
@@ -29,6 +29,21 @@ def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
     NaN included, is left out.
     """
     return torch.where(mask > 0, image, prediction)
+
+
+def start_weights(module: nn.Module) -> None:
+    """Draw first weights as Keras does: uniform within +-sqrt(6 / (inputs + outputs)), biases 0.
+
+    torch's own first weights are smaller; in a deep stack without batch norm the signal fades from layer to layer, and the network
+    sleeps through the first hundreds of steps.
+
+    Source: X. Glorot, Y. Bengio, Understanding the Difficulty of Training Deep Feedforward Neural Networks, AISTATS 2010, eq. 16.
+    """
+    for part in module.modules():
+        if isinstance(weight := getattr(part, "weight", None), nn.Parameter) and weight.dim() == 4:
+            nn.init.xavier_uniform_(weight)
+            if isinstance(bias := getattr(part, "bias", None), nn.Parameter):
+                nn.init.zeros_(bias)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpaintlib.layers import PartialConv2d
-from inpaintlib.models.base import Inpainter
+from inpaintlib.models.base import Inpainter, start_weights
 
 __all__ = ["PartialUNetS1"]
 
@@ -39,6 +39,7 @@ class PartialUNetS1(Inpainter):
         self.merge = nn.ModuleList(PartialConv2d(cin + w, cmid, 3, padding=1) for cin, cmid, _ in table)
         self.refine = nn.ModuleList(PartialConv2d(cmid, cout, 3, padding=1) for _, cmid, cout in table)
         self.head = nn.Conv2d(3, 3, 3, padding=1)
+        start_weights(self)  # its project used Keras
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """The raw prediction (B, 3, H, W) in [0, 1] from an image in [0, 1] and its mask, 1 = known."""

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaintlib.models.base import Inpainter
+from inpaintlib.models.base import Inpainter, start_weights
 
 __all__ = ["VanillaUNet"]
 
@@ -45,6 +45,7 @@ class VanillaUNet(Inpainter):
         self.up = nn.ModuleList(nn.ConvTranspose2d(cin, cout, 2, stride=2) for cin, cout in coarse_to_fine)
         self.decoder = nn.ModuleList(_Double(2 * cout, cout) for _, cout in coarse_to_fine)
         self.head = nn.Conv2d(width, 3, 3, padding=1)
+        start_weights(self)  # the two projects used Keras
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """The raw prediction (B, 3, H, W) in [0, 1] from an image in [0, 1] and its mask, 1 = known."""
