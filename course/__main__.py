@@ -13,6 +13,7 @@ from course import CourseError, Tree
 VERBS = {
     "lab": ("course.lab", "copy lessons and exercises into workspace/ and open JupyterLab on them"),
     "check-submission": ("course.grading.preflight", "run an exercise afresh, as the grader will, with the visible checks"),
+    "grade": ("course.grading.command", "grade what a class handed in: marks, feedback pages, a summary"),
     "reset": ("course.workspace", "put a fresh copy of a unit or a task into workspace/, keeping yours as a backup"),
     "doctor": ("course.doctor", "look for what could go wrong on this machine, and say how to mend it"),
     "build": ("course.build", "make the notebooks from their sources"),

@@ -1,0 +1,1 @@
+"""Examples that the instructor's guide works on."""

@@ -1,0 +1,139 @@
+"""The page about a class: how the points are spread, what was hard, which mistakes are common, and where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from course.grading.gradebook import FAILED, FINAL, MISSING, READ, Gradebook
+from course.grading.page import page, safe, table
+from course.grading.roster import Joined
+from course.grading.rules import rounded
+from course.grading.similar import Pair
+from course.grading.summary import Item, Mistake, items, mistakes, totals
+
+__all__ = ["class_page"]
+
+KEEP = (
+    "These files hold personal data. Keep them where only those who mark can read them, and delete the folder once the time to appeal is "
+    "over: often one term after the marks are final; ask your office for the rule. Keep the key for as long as marks may be checked. For "
+    "anything longer, and for sharing, there is --anonymous; who has the key can still undo the pseudonyms, so delete it then."
+)
+
+
+def class_page(book: Gradebook, joined: Joined, title: str, alike: Sequence[Pair], refused: Sequence[tuple[str, str]]) -> str:
+    """The page for the instructor.
+
+    Args:
+        book: the marks.
+        joined: students and files, for those who could not be told.
+        title: the title of the unit.
+        alike: submissions that are alike, by id of the student.
+        refused: entries of the archive that were not taken out, and why.
+    """
+    parts = [_numbers(book), _spread(book), _hard(items(book)), _common(mistakes(book)), _alike(book, alike)]
+    parts += [_look(book, joined, refused), f'<h2>Keeping this</h2><p class="small">{KEEP}</p>']
+    return page(f"{title}: the class", "\n".join(parts))
+
+
+def _numbers(book: Gradebook) -> str:
+    states = {state: sum(row.state == state for row in book.rows) for state in (FINAL, READ, MISSING, FAILED)}
+    late = sum(row.late.days > 0 for row in book.rows)
+    said = "; ".join(f"{count} {state}" for state, count in states.items() if count)
+    return f"<p>{len(book.rows)} students: {said}; {late} late. {rounded(book.out_of)} points can be earned.</p>"
+
+
+def _spread(book: Gradebook) -> str:
+    values = [100 * value for value in totals(book)]
+    if not values:
+        return "<p>Nothing was graded.</p>"
+    from inpaintlib.viz import theme
+
+    with theme.style():
+        figure, axes = theme.figure(height=2.8)
+        plot: Any = axes.flat[0]
+        counts, _, _ = plot.hist(values, bins=range(0, 110, 10), color=theme.BLUE, edgecolor="white")
+        plot.set(xlabel="part of all points, %", ylabel="students", xlim=(0, 100))
+        plot.yaxis.get_major_locator().set_params(integer=True)
+    low, middle, high = _quartiles(values)
+    counted = ", ".join(f"{int(count)} in {10 * i} to {10 * i + 10} %" for i, count in enumerate(counts) if count)
+    words = f"Half of the class has between {low:.0f} % and {high:.0f} %; the median is {middle:.0f} %."
+    caption = f"{words} Before anything is taken off for being late; what waits for a reader counts as 0."
+    return f"<h2>Points</h2>{theme.figure_html(figure, alt=f'Histogram of points: {counted}.', caption=caption)}"
+
+
+def _quartiles(values: list[float]) -> tuple[float, float, float]:
+    import numpy as np
+
+    low, middle, high = np.percentile(values, (25, 50, 75))
+    return float(low), float(middle), float(high)
+
+
+def _hard(found: list[Item]) -> str:
+    if not found:
+        return ""
+    names, means = [item.task for item in found], [100 * item.mean for item in found]
+    picture = _bars(names, means, "mean part of the points, %", "The hardest task stands at the top.", 100)
+    rows: list[list[object]] = []
+    for item in found:
+        sign = "-" if item.discrimination is None else f"{item.discrimination:+.2f}"
+        ways = ", ".join(f"{status} {count}" for status, count in item.statuses.items())
+        rows.append([item.task, f"{100 * item.mean:.0f} %", sign, ways])
+    note = (
+        "Discrimination is the correlation of a task's points with those of all other tasks. Near 0, or below, the task does not tell "
+        "strong from weak students: read it and its checks again. With fewer than 30 students it is a rough number."
+    )
+    head = ["task", "mean", "discrimination", "how it ended"]
+    return f'<h2>The hardest checks</h2>{picture}{table(head, rows)}<p class="small">{note}</p>'
+
+
+def _common(found: list[Mistake]) -> str:
+    if not found:
+        return "<h2>Common mistakes</h2><p>No known mistake was recognised.</p>"
+    top = found[:12]
+    caption = "Mistakes that explain every wrong answer of a task."
+    picture = _bars([f"{m.task}: {m.id}" for m in top], [m.count for m in top], "students", caption)
+    rows: list[list[object]] = [[m.task, m.id, m.count, m.hint] for m in found]
+    return f"<h2>Common mistakes</h2>{picture}{table(['task', 'mistake', 'students', 'hint'], rows)}"
+
+
+def _bars(names: Sequence[str], values: Sequence[float], label: str, caption: str, limit: float | None = None) -> str:
+    from inpaintlib.viz import theme
+
+    with theme.style():
+        figure, axes = theme.figure(height=0.9 + 0.36 * len(names))
+        plot: Any = axes.flat[0]
+        bars = plot.barh(range(len(names)), values, color=theme.BLUE)
+        plot.bar_label(bars, fmt="%.0f", padding=3)
+        plot.set_yticks(range(len(names)), [name[:40].replace("$", r"\$") for name in names])
+        plot.invert_yaxis()
+        plot.set(xlabel=label, xlim=(0, 1.12 * (limit or max([*values, 1]))))
+    alt = "; ".join(f"{name}: {value:.0f}" for name, value in zip(names, values, strict=True))
+    return theme.figure_html(figure, alt=f"Bars, {label}. {alt}.", caption=caption)
+
+
+def _alike(book: Gradebook, alike: Sequence[Pair]) -> str:
+    shown = {row.student.id: row.student.shown for row in book.rows}
+    rows: list[list[object]] = [[shown.get(p.a, p.a), shown.get(p.b, p.b), f"{100 * p.likeness:.0f} %", p.shingles] for p in alike]
+    note = (
+        "A place to look, not a verdict. Names, comments and layout are ignored, and so is what was handed out; what half of the class "
+        "wrote counts for nothing. Short tasks have few good answers, and friends learn together: read both notebooks, and talk to both."
+    )
+    listed = table(["", "", "in common", "pieces"], rows) if rows else "<p>None.</p>"
+    return f'<h2>Submissions that are alike</h2><p class="small">{note}</p>{listed}'
+
+
+def _look(book: Gradebook, joined: Joined, refused: Sequence[tuple[str, str]]) -> str:
+    """Everything that a person has to decide."""
+    lists = {
+        "Not graded, and not by their fault": [f"{row.student.shown}: {row.problem}" for row in book.rows if row.state == FAILED],
+        "Files that belong to nobody, graded for nobody": [f"{file.title}: {why}" for file, why in joined.strangers],
+        "Entries of the archive that were not taken out": [f"{name}: {why}" for name, why in refused],
+        "Names that a task rules out (policy, no proof of anything)": [f"{r.student.shown}: {flag}" for r in book.rows for flag in r.flags],
+        "Code that ended its process, and was started again": [
+            f"{row.student.shown}: {row.result.starts - 1} times" for row in book.rows if row.result and row.result.starts > 1
+        ],
+        "Nothing handed in": [row.student.shown for row in book.rows if row.state == MISSING],
+    }
+    parts = [f"<h3>{safe(head)}</h3><ul>{''.join(f'<li>{safe(x)}</li>' for x in found)}</ul>" for head, found in lists.items() if found]
+    return f"<h2>To look at</h2>{''.join(parts) or '<p>Nothing.</p>'}"

@@ -1,0 +1,270 @@
+"""The marks of a class: what running the code earned, what a reader gave, what being late costs; and what changed since the last time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from course import CourseError
+from course.checks.task import OpenTask, Task
+from course.files import write_atomically
+from course.grading.collect import Found
+from course.grading.manual import Asked, Sheet, answer_digest
+from course.grading.result import SubmissionResult, TaskResult
+from course.grading.roster import Joined, Student
+from course.grading.rules import Late, Rules, rounded
+from course.grading.tables import write_rows
+
+__all__ = [
+    "Change",
+    "Gradebook",
+    "Mark",
+    "Row",
+    "answer",
+    "as_json",
+    "changes",
+    "handed_in",
+    "make",
+    "read_before",
+    "worth",
+    "write_changes",
+    "write_json",
+]
+
+FINAL, READ, MISSING, FAILED = "final", "to be read", "nothing handed in", "not graded"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One task of one student: points are None while a reader has not marked it."""
+
+    task: str
+    points: Fraction | None
+    out_of: Fraction
+    result: TaskResult | None = None
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One student.
+
+    Args:
+        state: "final", "to be read", "nothing handed in" or "not graded" (the grader's fault; ``problem`` says why).
+        marks: one a task.
+        late: what being late costs.
+        notes: sentences about the files, for the student.
+        flags: sentences for the instructor.
+    """
+
+    student: Student
+    state: str
+    marks: tuple[Mark, ...] = ()
+    late: Late = field(default_factory=Late)
+    notes: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    problem: str = ""
+    result: SubmissionResult | None = None
+    found: Found | None = None
+
+    @property
+    def earned(self) -> Fraction:
+        """Before anything is taken off."""
+        return sum((mark.points or Fraction(0) for mark in self.marks), Fraction(0))
+
+    @property
+    def total(self) -> Fraction:
+        """What counts."""
+        return self.earned * self.late.kept
+
+
+@dataclass(frozen=True)
+class Gradebook:
+    """A class in one exercise: rows in the order of the roster, and what each task is worth."""
+
+    unit: str
+    tasks: dict[str, Fraction]
+    rows: tuple[Row, ...]
+    asked: tuple[Asked, ...] = ()
+
+    @property
+    def out_of(self) -> Fraction:
+        """The most that one can earn."""
+        return sum(self.tasks.values(), Fraction(0))
+
+    @property
+    def graded(self) -> list[Row]:
+        """Those who handed something in that was graded."""
+        return [row for row in self.rows if row.result is not None]
+
+
+def worth(tasks: Sequence[Task | OpenTask], rules: Rules) -> dict[str, Fraction]:
+    """What each task is worth: the rules' points, else the unit's.
+
+    Raises:
+        CourseError: the rules name a task that is not there.
+    """
+    found = {task.id.partition("/")[2]: Fraction(task.points) for task in tasks}
+    if unknown := [name for name in rules.points if name.rpartition("/")[2] not in found]:
+        raise CourseError(f"The rules give points for {unknown[0]!r}; the tasks are {', '.join(found)}.")
+    return {**found, **{name.rpartition("/")[2]: points for name, points in rules.points.items()}}
+
+
+def make(
+    unit: str,
+    tasks: dict[str, Fraction],
+    joined: Joined,
+    results: dict[str, SubmissionResult | str],
+    rules: Rules,
+    sheet: Sheet,
+    remarks: dict[str, list[str]],
+) -> Gradebook:
+    """Put everything together.
+
+    Args:
+        unit: the exercise.
+        tasks: see :func:`worth`.
+        joined: students and what they handed in.
+        results: id of a student -> the result, or why there is none.
+        rules: the policy.
+        sheet: the marks of a reader.
+        remarks: key of a submission -> sentences about its files.
+    """
+    rows, asked = [], []
+    for student in joined.roster.students:
+        file = joined.found.get(student.id)
+        if file is None:
+            rows.append(Row(student, MISSING))
+            continue
+        result = results.get(student.id, "it was not reached")
+        if isinstance(result, str):
+            rows.append(Row(student, FAILED, problem=result, found=file))
+            continue
+        marks = tuple(_mark(task, tasks, student, sheet) for task in result.tasks)
+        late = rules.late(handed_in(student, file, rules), *_names(student), marked=file.who.late)
+        waits = any(mark.points is None and mark.out_of for mark in marks)
+        notes = (*remarks.get(file.who.key, ()), *result.notes)
+        rows.append(Row(student, READ if waits else FINAL, marks, late, notes, result.flags, "", result, file))
+        open_tasks = [mark for mark in marks if mark.result and mark.result.points is None and mark.out_of]
+        asked += [Asked(student.id, student.name, m.task, m.out_of, answer_digest(answer(result, m.task))) for m in open_tasks]
+    return Gradebook(unit, tasks, tuple(rows), tuple(asked))
+
+
+def answer(result: SubmissionResult, task: str) -> str:
+    """What a student wrote for an open task: its own cell, and those named after it."""
+    texts = [text for name, text in sorted(result.answers.items()) if name.partition(" ")[0].rpartition("-")[2] == task]
+    return "\n\n".join(texts)
+
+
+def handed_in(student: Student, file: Found, rules: Rules) -> datetime | None:
+    """When, as far as the rules trust it."""
+    if rules.times == "files":
+        return file.time if file.time is None or file.time.tzinfo else file.time.replace(tzinfo=rules.zone)
+    return rules.time(student.submitted) if student.submitted else None
+
+
+def _names(student: Student) -> list[str]:
+    return [value for value in (student.id, student.email, student.name, *student.row.values()) if value]
+
+
+def _mark(task: TaskResult, tasks: dict[str, Fraction], student: Student, sheet: Sheet) -> Mark:
+    name = task.id.partition("/")[2]
+    out_of, manual = tasks.get(name, Fraction(task.out_of)), sheet.get((student.id, name))
+    remark = manual.remark if manual else ""
+    if manual and manual.points is not None:  # a reader may also overrule what was computed
+        return Mark(name, manual.points, out_of, task, remark)
+    if task.points is None:
+        return Mark(name, None if out_of else Fraction(0), out_of, task, remark)
+    return Mark(name, Fraction(task.points, task.out_of or 1) * out_of, out_of, task, remark)
+
+
+def as_json(book: Gradebook) -> dict[str, Any]:
+    """The gradebook as plain data, without anything that changes from run to run."""
+    return {
+        "format": FORMAT,
+        "unit": book.unit,
+        "out_of": str(rounded(book.out_of)),
+        "tasks": {name: str(rounded(points)) for name, points in book.tasks.items()},
+        "students": [_row(row) for row in book.rows],
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "id": row.student.id,
+        "name": row.student.name,
+        "email": row.student.email,
+        "state": row.state,
+        "points": str(rounded(row.total)),
+        "late_days": row.late.days,
+        "tasks": {mark.task: _told(mark) for mark in row.marks},
+        "notes": list(row.notes),
+        "flags": list(row.flags),
+        "problem": row.problem,
+        "digest": row.result.digest if row.result else "",
+    }
+
+
+def _told(mark: Mark) -> dict[str, Any]:
+    return {
+        "points": None if mark.points is None else str(rounded(mark.points)),
+        "status": mark.result.status if mark.result else "",
+        "misconception": mark.result.misconception if mark.result else None,
+        "remark": mark.remark,
+    }
+
+
+@dataclass(frozen=True)
+class Change:
+    """A mark that is not what it was; ``task`` is "total" for the sum. "-" stands for no mark."""
+
+    student: str
+    name: str
+    task: str
+    before: str
+    after: str
+
+
+def read_before(path: Path) -> dict[str, Any] | None:
+    """What the last run stored; None if there is nothing that could be compared."""
+    try:
+        stored = json.loads(path.read_text("utf-8"))
+        return stored if stored["format"] == FORMAT and isinstance(stored["students"], list) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    """The marks that changed, student by student: tasks first, then the sum."""
+    old, new = _points(before), _points(after)
+    found = []
+    for student in dict.fromkeys([*new, *old]):
+        (name, was), (new_name, now) = old.get(student, ("", {})), new.get(student, ("", {}))
+        marks = [(task, was.get(task, "-"), now.get(task, "-")) for task in dict.fromkeys([*now, *was])]
+        found += [Change(student, new_name or name, *mark) for mark in marks if mark[1] != mark[2]]
+    return found
+
+
+def _points(stored: dict[str, Any]) -> dict[str, tuple[str, dict[str, str]]]:
+    found = {}
+    for entry in stored["students"]:
+        graded = entry["state"] in (FINAL, READ)
+        marks = {task: "-" if mark["points"] is None else mark["points"] for task, mark in entry["tasks"].items()}
+        found[entry["id"]] = (entry["name"], {**marks, "total": entry["points"] if graded else "-"})
+    return found
+
+
+def write_changes(path: Path, found: Iterable[Change]) -> None:
+    """The list of the last run that changed anything."""
+    write_rows(path, ("student", "name", "task", "before", "after"), [vars(change) for change in found])
+
+
+def write_json(path: Path, stored: dict[str, Any]) -> None:
+    """As a whole or not at all."""
+    write_atomically(path, json.dumps(stored, indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,188 @@
+"""Who is in the class, from a CSV file of the university, Moodle or Canvas; and whose each submission is."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from course import CourseError
+from course.grading.collect import Found, Identity
+from course.grading.tables import read_rows
+
+__all__ = ["Joined", "Roster", "Student", "join", "read_roster"]
+
+# What a student is known by, and the names of columns that hold it, in Moodle's and Canvas' exports and elsewhere.
+COLUMNS = {
+    "id": ("id", "student id", "id number", "identifier", "sis user id", "matriculation number", "number"),
+    "name": ("name", "full name", "student", "student name"),
+    "first": ("first name", "given name"),
+    "last": ("surname", "last name", "family name"),
+    "email": ("email", "email address", "e-mail"),
+    "login": ("login", "username", "user name", "sis login id", "account"),
+    "time": ("submitted", "last modified (submission)", "submitted at", "submission time"),
+}
+KNOWN_BY = ("identifier", "id", "sis user id", "sis login id", "id number", "student id", "username", "login", "email", "email address")
+
+
+@dataclass(frozen=True)
+class Student:
+    """One student.
+
+    Args:
+        id: as the first column that has one says; unique in a class.
+        name, email: may be empty.
+        row: the line of the roster, for exports back to where it came from.
+    """
+
+    id: str
+    name: str = ""
+    email: str = ""
+    row: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """As a list of students shows them."""
+        return f"{self.name} ({self.id})" if self.name and self.name != self.id else self.id
+
+    @property
+    def submitted(self) -> str:
+        """When, as the roster writes it; or an empty string."""
+        return next((value for column, value in self.row.items() if column.lower() in COLUMNS["time"]), "")
+
+
+@dataclass(frozen=True)
+class Roster:
+    """A class, and the columns of the file it came from; ``given`` is false where there was no file."""
+
+    students: tuple[Student, ...] = ()
+    columns: tuple[str, ...] = ()
+    given: bool = True
+
+    @property
+    def lms(self) -> str:
+        """Where the file is from, "moodle" or "canvas", or an empty string."""
+        columns = {column.lower() for column in self.columns}
+        if {"student", "id", "section"} <= columns:
+            return "canvas"
+        return "moodle" if {"identifier", "grade"} <= columns or {"email address", "surname"} <= columns else ""
+
+
+@dataclass
+class Joined:
+    """Students with their submissions, and submissions without a student, with the reason."""
+
+    roster: Roster
+    found: dict[str, Found] = field(default_factory=dict)  # id of a student -> what they handed in
+    strangers: list[tuple[Found, str]] = field(default_factory=list)
+
+
+def read_roster(path: Path) -> Roster:
+    """Read a roster.
+
+    Raises:
+        CourseError: it has no column that names students, or one of them twice.
+    """
+    columns, rows = read_rows(path, "the roster")
+    lower = {column.lower(): column for column in columns}
+    named = {kind: [lower[name] for name in names if name in lower] for kind, names in COLUMNS.items()}
+    if not any(named[kind] for kind in ("id", "name", "email", "login", "first")):
+        raise CourseError(f"The roster {path} has the columns {', '.join(columns)}; expected one called id, name, email or login.")
+    students: dict[str, Student] = {}
+    for number, row in enumerate(rows, 2):
+        student = _student(row, named)
+        if student is None:
+            continue
+        if student.id in students:
+            raise CourseError(f"The roster {path} has {student.id!r} twice, again in line {number}. An id must stand once.")
+        students[student.id] = student
+    if not students:
+        raise CourseError(f"The roster {path} names no student.")
+    return Roster(tuple(students.values()), tuple(columns))
+
+
+def _student(row: dict[str, str], named: dict[str, list[str]]) -> Student | None:
+    def first(kind: str) -> str:
+        return next((row[column].strip() for column in named[kind] if row[column].strip()), "")
+
+    name = first("name") or " ".join(part for part in (first("first"), first("last")) if part)
+    own = first("id") or first("login") or first("email") or name
+    if not own or "points possible" in name.lower() or name == "Student, Test":  # lines of Canvas that are no students
+        return None
+    return Student(own, name, first("email"), dict(row))
+
+
+def join(found: Iterable[Found], roster: Roster | None) -> Joined:
+    """Give each submission to a student; none is guessed where two fit.
+
+    Args:
+        found: the submissions.
+        roster: the class; without one everybody who handed something in is a student.
+    """
+    found = list(found)
+    if roster is None:
+        students = [Student(file.who.id or file.who.name, file.who.name, row={}) for file in found]
+        ids = [student.id for student in students]
+        students = [Student(f.who.key, f.who.name) if ids.count(s.id) > 1 else s for f, s in zip(found, students, strict=True)]
+        joined = Joined(Roster(tuple(students), given=False))
+        joined.found = {student.id: file for student, file in zip(students, found, strict=True)}
+        return joined
+    joined = Joined(roster)
+    claims: dict[str, list[Found]] = {}
+    for file in found:
+        fits = _fitting(file.who, roster.students)
+        if len(fits) == 1:
+            claims.setdefault(fits[0].id, []).append(file)
+        else:
+            why = f"{len(fits)} students of the roster fit" if fits else "nobody of the roster fits"
+            joined.strangers.append((file, why))
+    for student, files in claims.items():
+        if len(files) == 1:
+            joined.found[student] = files[0]
+        else:
+            joined.strangers += [(file, f"it fits {student}, and so does another one") for file in files]
+    return joined
+
+
+def _fitting(who: Identity, students: Sequence[Student]) -> list[Student]:
+    """The students that a file may belong to, by the surest thing that fits any."""
+    number = [s for s in students if who.id and who.id in _numbers(s)]
+    known = [s for s in students if _plain(who.name) in {_plain(value) for value in _known(s)}]
+    named = [s for s in students if s.name and _letters(who.name) in (_letters(s.name), *_turned(s.name))]
+    for fits in (number, known, named):
+        if len(fits) == 1:
+            return fits
+    return number or known or named
+
+
+def _numbers(student: Student) -> set[str]:
+    """Moodle's worksheet says "Participant 4711" where its zip says 4711."""
+    return {value.strip().rpartition(" ")[2] for column, value in student.row.items() if column.lower() in KNOWN_BY and value.strip()}
+
+
+def _known(student: Student) -> list[str]:
+    values = [value for column, value in student.row.items() if column.lower() in KNOWN_BY and value.strip()]
+    return [student.id, *values, *(value.partition("@")[0] for value in values if "@" in value)]
+
+
+def _turned(name: str) -> list[str]:
+    """ "Ada King Lovelace" and "Lovelace, Ada King" as Canvas writes them: the family name first, letters only."""
+    last, comma, first = name.partition(",")
+    if comma:
+        return [_letters(first + last)]
+    words = name.split()
+    return [_letters("".join(words[i:] + words[:i])) for i in range(1, len(words))]
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().casefold()
+
+
+def _letters(text: str) -> str:
+    """Letters and digits without accents, in one case.
+
+    >>> _letters("Müller, Zoë-Ann")
+    'mullerzoeann'
+    """
+    return "".join(c for c in unicodedata.normalize("NFKD", text).casefold() if c.isalnum())
