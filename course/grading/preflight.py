@@ -7,6 +7,7 @@ machine with your own rights, like the notebook itself.
 from __future__ import annotations
 
 import argparse
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace, tree: Tree) -> int:
+    if os.name != "posix":
+        raise CourseError("This check needs Linux or macOS (on Windows: WSL). Restart Kernel and Run All Cells does nearly the same.")
     path = find(tree, args.file)
     try:
         topic = topic_of(read(path))
