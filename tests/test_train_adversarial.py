@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import re
-import socket
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from inpaintlib import losses, masks, models, train
-from inpaintlib.train import cli, opponents, players
-from tests import adversarial_worker
-from tests.training import StopAfter, TinyCritic, checkpoint, noise, one_thread, same, short, tiny
+from inpaintlib.train import players
+from tests.training import StopAfter, TinyCritic, checkpoint, judge, noise, one_thread, play, same, short, tiny
 
 pytestmark = pytest.mark.usefixtures(one_thread.__name__)
-
-
-def judge(norm="none", seed=9):
-    torch.manual_seed(seed)
-    return TinyCritic(norm)
-
-
-def play(model, critic, images=None, **changes):
-    """Three epochs of six steps, unless ``changes`` say otherwise."""
-    settings = {"epochs": 3, "batch_size": 8, "precision": "fp32", "device": "cpu", "progress": False, "log_every": 4} | changes
-    family, loss = settings.pop("masks", masks.boxes), settings.pop("loss", losses.hole_l1)
-    return train.fit_adversarial(model, images if images is not None else noise(), family, loss, critic, **settings)
 
 
 def says(*parts):
@@ -421,106 +402,6 @@ def test_the_generators_troubles_are_told_from_the_critics():
         play(tiny(), judge(), adversarial=rough)
 
 
-# -- collapse, and samples
-
-
-def test_a_critic_that_has_won_and_a_generator_that_paints_one_thing_are_noticed(tmp_path):
-    class Says(train.Callback):
-        """Rows as of a run that goes wrong, or nearly so."""
-
-        def __init__(self, right, variety):
-            self.right, self.variety = right, variety
-
-        def on_step(self, run):
-            run.record({"accuracy_real": self.right(run.step), "accuracy_fake": 1.0, "variety": self.variety(run.step)})
-
-    def go(right, variety, **options):
-        watch = train.CollapseWatch(steps=6, **options)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            history = short(tiny(), callbacks=[Says(right, variety), watch])
-        assert [str(w.message) for w in caught if "since step" in str(w.message)] == watch.found
-        return watch.found, history
-
-    assert go(lambda step: 1.0 if step % 6 else 0.9, lambda step: 0.01 if step % 6 else 0.5)[0] == []
-    found, _ = go(lambda step: 1.0 if step > 4 else 0.9, lambda step: 0.5)
-    assert len(found) == 1 and re.search("critic has told .* since step 5: it has won", found[0])
-    found, history = go(lambda step: 0.5, lambda step: 0.01 if step > 2 else 0.5, stop=True)
-    assert len(found) == 1 and re.search("less than 5% .* since step 3: the generator has collapsed", found[0])
-    assert history.stopped_by == found[0] and history.rows[-1]["step"] == 9
-    for bad in ({"steps": 0}, {"least_variety": 1.5}):
-        with pytest.raises(ValueError, match="expected"):
-            train.CollapseWatch(**bad)
-
-
-def test_a_generator_that_ignores_its_input_is_caught_in_a_real_run():
-    class Constant(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.picture = nn.Parameter(torch.zeros(1, 3, 16, 16))
-
-        def forward(self, image, mask):
-            return torch.sigmoid(self.picture).expand_as(image)
-
-    watch = train.CollapseWatch(steps=10)
-    with pytest.warns(UserWarning, match="the generator has collapsed"):
-        play(Constant(), judge(), callbacks=[watch], log_every=1)
-    sound = train.CollapseWatch(steps=10)
-
-    class Copy(Constant):  # paints what is there: as varied as the truth
-        def forward(self, image, mask):
-            return torch.sigmoid(self.picture) * 0 + noise().float()[torch.randperm(50)[: len(image)]]
-
-    play(Copy(), judge(), callbacks=[sound], log_every=1, epochs=2)
-    assert sound.found == []
-
-
-def test_samples_are_the_same_pictures_at_each_look_and_lie_in_the_folder(tmp_path):
-    from PIL import Image
-
-    held_out, model = noise(20, seed=3), tiny()
-    samples = train.Samples(held_out, masks.boxes, count=5, every=1, seed=4)
-    play(model, judge(), callbacks=[samples], out=tmp_path)
-    assert [step for step, _ in samples.filled] == [6, 12, 18]
-    assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == [f"step_{n:06d}.png" for n in (6, 12, 18)]
-    target = held_out.float(torch.tensor([0, 4, 8, 12, 16]))
-    mask = masks.boxes(5, 16, generator=torch.Generator().manual_seed(4)).float()
-    with torch.no_grad():
-        raw = model(target * mask, mask)  # the averaged model, as it is after the run
-    expected = ((target * mask + raw * (1 - mask)) * 255).round().byte()
-    assert torch.equal(samples.filled[-1][1], expected)
-    sheet = torch.tensor(list(Image.open(tmp_path / "samples" / "step_000018.png").tobytes()), dtype=torch.uint8)
-    times, gap = 6, 4  # 96 pixels for each 16
-    sheet = sheet.view(3 * 100 - gap, 5 * 100 - gap, 3).permute(2, 0, 1)
-    for column in range(5):
-        filled = sheet[:, 100 : 196 : times, column * 100 : column * 100 + 96 : times]
-        truth = sheet[:, 200 : 296 : times, column * 100 : column * 100 + 96 : times]
-        damaged = sheet[:, 0:96, column * 100 : column * 100 + 96]
-        whole = (target[column] * 255).round().byte()
-        assert torch.equal(filled, expected[column]) and torch.equal(truth, whole)
-        known = mask[column].bool().expand_as(whole)
-        assert torch.equal(damaged[:, ::times, ::times][known], whole[known])
-        holes = mask[column, 0].repeat_interleave(times, 0).repeat_interleave(times, 1) == 0
-        marks = {tuple(colour) for colour in damaged.permute(1, 2, 0)[holes].tolist()}
-        assert marks == {(230, 159, 0), (26, 26, 46)}
-
-
-def test_samples_work_with_the_plain_loop_and_need_no_folder():
-    samples = train.Samples(noise(9), masks.lines, every=0.5)
-    with pytest.raises(ValueError, match="nothing has been seen yet"):
-        samples.png()
-    short(tiny(), callbacks=[samples])
-    assert [step for step, _ in samples.filled] == [3, 6, 9, 12, 15, 18] and samples.png()[:4] == b"\x89PNG"
-    with pytest.raises(ValueError, match="count is 0; expected a number of images"):
-        train.Samples(noise(9), masks.lines, count=0)
-
-
-def test_samples_that_cannot_be_written_do_not_end_the_run(tmp_path):
-    (tmp_path / "samples").write_text("a file where the folder should be")
-    with pytest.warns(UserWarning, match=says("samples", "could not be written", "the run goes on")):
-        assert short(tiny(), callbacks=[train.Samples(noise(9), masks.lines)], out=tmp_path).stopped_by == "all epochs done"
-
-
 # -- the course's pairs, at their small size
 
 
@@ -597,77 +478,3 @@ def test_a_critic_that_answers_something_else_is_told_what_is_expected():
 
     with pytest.raises(ValueError, match=says("the critic returned a tensor of shape ()", "expected raw scores")):
         play(tiny(), Mean())
-
-
-# -- the command line
-
-COMMAND = ["partial_unet", "--option", "width=4", "--data", "photos", "--limit", "64", "--precision", "fp32", "--device", "cpu"]
-COMMAND += ["--epochs", "1", "--batch-size", "16", "--test-images", "20"]
-
-
-def test_the_command_line_trains_against_a_critic_and_resumes(tmp_path, capsys):
-    out = tmp_path / "run"
-    against = ["--adversarial", "wgan_gp", "--adversarial-weight", "0.01", "--critic-option", "width=2", "--out", str(out)]
-    assert cli.main([*COMMAND, *against]) == 0, capsys.readouterr().err
-    history = train.History.read(out / "log.jsonl")
-    assert {"critic.global", "critic.local", "penalty.local", "psnr_composited", "variety"} <= set(history.columns())
-    assert list((out / "samples").glob("step_*.png"))
-    card = json.loads(checkpoint_words(out / "partial_unet.safetensors")["card"])
-    assert card["adversary"] == "wgan_gp, weight 0.01" and card["critic"] == "global+local width=2"
-    assert "--adversarial wgan_gp" in card["command"]
-    with pytest.warns(UserWarning, match="epochs was 1.0, is 2.0"):
-        assert cli.main([*COMMAND, *against, "--epochs", "2", "--resume"]) == 0
-    assert train.History.read(out / "log.jsonl")["critic.global"][0][-1] == 6
-    assert cli.main([*COMMAND, "--epochs", "3", "--resume", "--out", str(out)]) == 1
-    assert "fit_adversarial, with a critic" in capsys.readouterr().err
-
-
-def checkpoint_words(path):
-    from inpaintlib._files import read_safetensors
-
-    return read_safetensors(path)[1]
-
-
-@pytest.mark.parametrize(
-    ("message", "words"),
-    [
-        ("there is no critic 'judge'; expected one of context", ["--adversarial", "bce", "--critic", "judge"]),
-        ("sn_patch does not take {'size': 32, 'depth': 3}", ["--adversarial", "hinge", "--critic-option", "depth=3"]),
-        ("expected --adversarial with one of bce, hinge, wgan_gp", ["--critic", "global"]),
-        ("mixes the samples", ["--adversarial", "wgan_gp", "--critic", "context", "--critic-option", "width=2"]),
-    ],
-)
-def test_critics_that_the_command_line_does_not_know_are_explained(message, words, tmp_path, capsys):
-    assert cli.main([*COMMAND, *words, "--out", str(tmp_path / "run")]) == 1
-    assert message in capsys.readouterr().err
-
-
-def test_each_game_has_its_usual_critic():
-    for game, names in (("bce", ["context"]), ("hinge", ["sn_patch"]), ("wgan_gp", ["global", "local"])):
-        args = cli.parse(["gated_unet", "--adversarial", game, "--critic-option", "width=2"])
-        critics = players.Critics(opponents.from_arguments(args, 32, cli.parse_options)["critic"])
-        assert list(critics) == names and all(critic.options == {"size": 32, "width": 2} for critic in critics.values())
-    assert opponents.from_arguments(cli.parse(["gated_unet"]), 32, cli.parse_options) == {}
-    with pytest.raises(ValueError, match="32 x 48; expected square ones"):
-        opponents.from_arguments(args, (32, 48), cli.parse_options)
-
-
-def test_two_processes_play_as_one_would(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
-    root = Path(__file__).parents[1]
-    words = [sys.executable, "-m", "tests.adversarial_worker", str(tmp_path)]
-    ranks = [address | {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"} for rank in range(2)]
-    processes = [subprocess.Popen(words, env=os.environ | rank, cwd=root, stderr=subprocess.PIPE, text=True) for rank in ranks]
-    alone = adversarial_worker.played()
-    for process in processes:
-        _, said = process.communicate(timeout=300)
-        assert process.returncode == 0, said
-    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
-    for kind in ("bce", "hinge", "wgan_gp"):
-        for network in ("model", "critic"):
-            assert same(first[kind][network], second[kind][network]), f"{kind}: the {network} differs between the processes"
-            for name, value in alone[kind][network].items():
-                torch.testing.assert_close(first[kind][network][name], value, rtol=1e-4, atol=2e-6)
-        assert first[kind]["losses"] == pytest.approx(alone[kind]["losses"], rel=1e-4, abs=1e-6)

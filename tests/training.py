@@ -93,6 +93,19 @@ def short(model: nn.Module, images: data.ImageSet | None = None, **changes: Any)
     return train.fit(model, images if images is not None else noise(), family, loss, **settings)
 
 
+def judge(norm: str = "none", seed: int = 9) -> TinyCritic:
+    torch.manual_seed(seed)
+    return TinyCritic(norm)
+
+
+def play(model: nn.Module, critic: Any, images: Any = None, **changes: Any) -> train.History:
+    """Three epochs of six steps, unless ``changes`` say otherwise."""
+    settings: dict[str, Any] = {"epochs": 3, "batch_size": 8, "precision": "fp32", "device": "cpu", "progress": False, "log_every": 4}
+    settings |= changes
+    family, loss = settings.pop("masks", masks.boxes), settings.pop("loss", losses.hole_l1)
+    return train.fit_adversarial(model, images if images is not None else noise(), family, loss, critic, **settings)
+
+
 def same(one: nn.Module | dict[str, Tensor], two: nn.Module | dict[str, Tensor]) -> bool:
     """Whether two models, or two sets of tensors, are equal to the bit."""
     first = one.state_dict() if isinstance(one, nn.Module) else one
