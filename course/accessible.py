@@ -221,15 +221,21 @@ def colours_alone(code: str) -> list[str]:
     ['ax.plot(x, y, color=viz.BLUE)']
     >>> colours_alone("ax.plot(x, y, '--', color=viz.BLUE); ax.plot(x, y)")
     []
+    >>> colours_alone("for line in ('-', '--'): ax.plot(y, line, color=viz.BLUE)")
+    []
     """
     from IPython.core.inputtransformer2 import TransformerManager
 
     wrong = []
-    for node in ast.walk(ast.parse(TransformerManager().transform_cell(code))):
+    program = ast.parse(TransformerManager().transform_cell(code))
+    dashed = any(isinstance(node, ast.Constant) and node.value in ("-", "--", "-.", ":") for node in ast.walk(program))
+    for node in ast.walk(program):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("plot", "scatter", "errorbar")):
             continue
         names = {keyword.arg for keyword in node.keywords}  # None is **options, which may hold anything
         places = sum(2 if isinstance(place, ast.Starred) else 1 for place in node.args)  # the third is a format: "--"
+        if len(node.args) > 1 and dashed and isinstance(node.args[-1], ast.Name):
+            continue  # ax.plot(y, line, ...), where line runs over formats
         if names & {"color", "c"} and not names & {"marker", "linestyle", "ls", "fmt", None} and places < 3:
             wrong.append(ast.unparse(node))
     return wrong
