@@ -166,7 +166,7 @@ predict("partial_unet/exercise_out_of_reach")
 
 # %% name="lowest_mse"
 def lowest_mse(target, low, high):
-    """The smallest mean squared error between target (any shape) and anything whose values lie in [low, high]."""
+    """The smallest mean squared error between target (any shape) and values in [low, high]."""
     # solution:
     nearest = target.clamp(low, high)
     return ((target - nearest) ** 2).mean()
