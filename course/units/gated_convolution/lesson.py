@@ -299,10 +299,11 @@ for name, gate in after.items():
     print(f"{name:14} {gate.shape[-1]:5d} {gate.shape[1]:9d} {differences[0]:10.3f} {differences[1]:8.3f}")
 
 # %% [markdown]
-# *How this was computed: one test image, one hole; for each layer the mean over its channels.* Training has opened a difference between the hole and the rest. How far into the network does it reach? Here are, from five layers, the channel that prefers known pixels most, and the one that prefers the hole most.
+# *How this was computed: one test image, one hole; for each layer the mean over its channels.* Training has opened a difference between the hole and the rest. Look at the middle rows, too: after some seconds of training the deepest layers, at a quarter of the size, have hardly learned to tell the two apart. The short way over the skips learns first, and the long one wakes up later (the full profile
+# trains sixteen times as long). Here are, from five layers, the channel that prefers known pixels most, and the one that prefers the hole most.
 
 # %%
-show = ["at_full", "at_half.1", "at_quarter.4", "merge_half", "merge_full"]
+show = ["at_full", "at_half.1", "merge_half", "to_full", "merge_full"]
 most, least = [], []
 for name in show:
     order = prefers_known(after[name], its_hole).argsort()
@@ -313,12 +314,12 @@ viz.show(
         [*most, *least], columns=5, column_titles=show, row_titles=["for known", "for the hole"], width=6.5
     ),
     alt="Two rows of five gates from the first to the last layer. In the upper row the place of the square hole is darker than its surroundings, "
-    "in the lower row it is brighter; in the middle of the network they are coarse, at the end fine.",
+    "in the lower row it is not; at half of the size they are coarse.",
     caption="Division of labour: channels for what is known, and channels for the hole.",
 )
 
 # %% [markdown]
-# Note what you see late in the network. Partial convolution's mask would have been all ones long since. The learned masks still know where the hole is: the feature channels carried it along. That is the answer to the question at the top: *this* layer may trust both pixels differently.
+# The last three layers stand at the *end* of the network. Partial convolution's mask would have been all ones long since. The learned masks still know where the hole is: the feature channels carried it along. That is the answer to the question at the top: *this* layer may trust both pixels differently.
 #
 # ### Do the gates matter, or do they only look pretty?
 #
@@ -402,9 +403,9 @@ predict("gated_convolution/fourth_layer")
 print("layers   dilations        field   without   weights of a channel")
 for n in range(1, 6):
     rates = [2**i for i in range(n)]
-    doubled = layers.receptive_field([(3, 1, rate) for rate in rates])
-    same = layers.receptive_field([(3, 1, 1)] * n)
-    print(f"{n:6d}   {','.join(map(str, rates)):15}  {doubled!s:>5}   {same!s:>7}   {9 * n:7d}")
+    doubled = layers.receptive_field([(3, 1, rate) for rate in rates])[-1]
+    same = layers.receptive_field([(3, 1, 1)] * n)[-1]
+    print(f"{n:6d}   {', '.join(map(str, rates)):15}  {doubled:5d}   {same:7d}   {9 * n:19d}")
 
 # %% [markdown]
 # The field grows **exponentially**, the number of weights **linearly**. Do not believe the formula: take derivatives. A pixel is seen if the output changes with it.
@@ -441,9 +442,9 @@ stem = [(5, 1, 1), (3, 2, 1), (3, 1, 1)]
 rest = [(3, 2 if i == 0 else 1, rate) for i, rate in enumerate(quarter)]
 plain = [(3, stride, 1) for _, stride, _ in rest]
 print("dilations at a quarter of the size:", quarter)
-print("receptive field with dilation:", layers.receptive_field(stem + rest), " without:", layers.receptive_field(stem + plain))
+print("receptive field with dilation:", layers.receptive_field(stem + rest)[-1], " without:", layers.receptive_field(stem + plain)[-1])
 big = [(3, stride, rate) for (_, stride, _), rate in zip(rest, [1, 1, 1, 2, 4, 8, 16, 1, 1], strict=True)]
-print("the same layers as in the paper, for 256 x 256:", layers.receptive_field(stem + big))
+print("the same layers as in the paper, for 256 x 256:", layers.receptive_field(stem + big)[-1])
 
 # %% [markdown]
 # Each dilated layer of this network is a gated one: its gate is dilated with it, and decides far afield whom to listen to. `GatedConv2d(..., dilation=4)` is all it takes.
@@ -489,13 +490,13 @@ def direction(count, generator):
 
 chance = torch.Generator().manual_seed(1)
 true = direction(512, chance)
-agreement = {}
-for batch in (1, 4, 16, 64):
-    agreement[batch] = torch.stack([F.cosine_similarity(direction(batch, chance), true, dim=0) for _ in range(8)])
-    print(f"batch of {batch:2d}: cosine with the gradient of 512 images {agreement[batch].mean():.2f}, lowest of 8 {agreement[batch].min():.2f}")
+print("batch   cosine with the gradient of 512 images   lowest")
+for batch, times in ((1, 64), (4, 32), (16, 16), (64, 6)):
+    cosine = torch.stack([F.cosine_similarity(direction(batch, chance), true, dim=0) for _ in range(times)])
+    print(f"{batch:5d}   {cosine.mean():38.2f} {cosine.min():8.2f}")
 
 # %% [markdown]
-# *How this was computed: the network trained above; for each size eight random batches. A cosine of 1 is the same direction, 0 a right angle.* The smaller the batch, the more of a step is noise. That noise need not be bad, and small steps are cheap; but a batch of 1 needs a smaller learning rate and uses no machine well, and
+# *How this was computed: the network trained above; for each size many random batches, fewer of the large ones. A cosine of 1 is the same direction, 0 a right angle.* The smaller the batch, the more of a step is noise; single batches can even point backwards. That noise need not be bad, and small steps are cheap; but a batch of 1 needs a smaller learning rate and uses no machine well, and
 # batch normalisation breaks down with it. Which size is best depends on learning rate, hardware and network; *always* is wrong. (More on this in [how deep should it be?](unit:depth))
 
 # %% [markdown]
