@@ -167,7 +167,8 @@ class _Scan:
             if (init := base / "__init__.py").exists():
                 self.file(init, package)
                 last = depth == len(parts) or not self._exists(self.root.joinpath(*parts[: depth + 1]))
-                if last and depth > 1:  # the package itself is used: it may load any of its modules
+                # The package itself is used: it may load any of its modules. Of the units a notebook loads its own, which ``also`` names.
+                if last and depth > 1 and package != "course.units":
                     for path in sorted(base.rglob("*.py")):
                         self.file(path, ".".join(path.parent.relative_to(self.root).parts))
                 if last:

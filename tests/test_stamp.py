@@ -130,6 +130,18 @@ def test_files_named_beside_the_code_count(tree):
     assert {"checks.py", "viz.py"} <= {name.removeprefix("inpaintlib/") for name in stamp(["1"], tree, [checks])}
 
 
+def test_other_units_do_not_make_a_notebook_stale(tree):
+    for name, text in {"__init__.py": "", "a/__init__.py": "", "a/checks.py": "import course.units.a.cases\n", "a/cases.py": ""}.items():
+        path = tree.root / "course" / "units" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    (tree.root / "course/checks/run.py").write_text("def names():\n    import course.units\n", "utf-8")
+    code = "from course.checks import check"
+    assert "course/units/a/checks.py" not in stamp([code], tree)
+    own = stamp([code], tree, [tree.root / "course/units/a/checks.py"])
+    assert {"course/units/a/checks.py", "course/units/a/cases.py", "course/checks/run.py"} <= set(own)
+
+
 def test_the_real_library_can_be_scanned():
     found = stamp(["import inpaintlib\nfrom inpaintlib import masks, viz"], Tree())
     assert {"inpaintlib/masks.py", "inpaintlib/_check.py", "inpaintlib/_device.py"} <= set(found)
