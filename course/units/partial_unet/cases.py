@@ -155,7 +155,9 @@ def clamped(target: Tensor, low: float, high: float) -> float:
 
 @st.composite
 def ranges(draw: st.DrawFn) -> Case:
-    target = draw(tensors((draw(st.integers(1, 2)), draw(st.integers(1, 3))), (0.0, 2.0, -2.0, 1.0, -1.0, 0.5, -0.5, -1.5)))
+    some = draw(tensors((1, draw(st.integers(1, 3))), (0.0, 2.0, -2.0, 1.0, -1.0, 0.5, -0.5, -1.5)))
+    ends = torch.tensor([[draw(st.sampled_from([-2.0, -1.5])), draw(st.sampled_from([2.0, 3.0]))]])  # there is something out of reach on either side
+    target = torch.cat([ends, some], 1)
     return Case({"target": target, "low": draw(st.sampled_from([0.0, -1.0])), "high": draw(st.sampled_from([1.0, 0.0, 0.5]))})
 
 

@@ -125,7 +125,7 @@ LOWEST_MSE = Task(
         "The best output is the target itself where it lies in the range, and the nearer end of the range elsewhere.",
         "`nearest = target.clamp(low, high)`, then the mean of `(target - nearest) ** 2`.",
     ),
-    tested="targets up to 2x3, ranges with either end inside the target's",
+    tested="up to nine numbers, some of them below the range and some above",
 )
 
 DEFEND = OpenTask(

@@ -6,6 +6,8 @@
 # `look` draws an example, `check` tries your function and shows the smallest input that fails, `hint("partial_unet/merge", 2)` says more. Everywhere **1 = known, 0 = hole**.
 
 # %%
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 
@@ -33,9 +35,9 @@ def parameters(width):
     down = [3, width, 2 * width, 4 * width, 8 * width]
     up = [8 * width, 4 * width, 2 * width, width, 3]
     total = conv(3, 3)  # the head
-    for cin, cout in zip(down, down[1:]):
+    for cin, cout in pairwise(down):
         total += conv(cin, cout) + conv(cout, cout) + 2 * cout
-    for cin, cout in zip(up, up[1:]):
+    for cin, cout in pairwise(up):
         total += conv(2 * cin, cin) + conv(cin, cout) + 2 * cout  # the skip has as many channels
     return total
     # end of solution
@@ -146,7 +148,7 @@ with torch.no_grad():
     predictions = models.create("partial_unet", pretrained=True).eval()(pictures * holes, holes)
 for name, errors in {"as found": found, "fair": fair_errors}.items():
     try:
-        pairs = [errors(p, 2 * x - 1, m) for p, x, m in zip(predictions, pictures, holes)]
+        pairs = [errors(p, 2 * x - 1, m) for p, x, m in zip(predictions, pictures, holes, strict=True)]
     except NotImplementedError:
         continue
     network_error, mean_error = torch.tensor([[float(v) for v in pair] for pair in pairs]).mean(0)

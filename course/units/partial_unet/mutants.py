@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,9 @@ def _rows(width, *, mistake=""):
     """A list of (in, out, batch norm behind it?), counted row by row."""
     last = width if mistake == "no_squeeze" else 3
     down, up = [3, width, 2 * width, 4 * width, 8 * width], [8 * width, 4 * width, 2 * width, width, last]
-    rows = [row for cin, cout in zip(down, down[1:], strict=False) for row in ((cin, cout, False), (cout, cout, True))]
+    rows = [row for cin, cout in pairwise(down) for row in ((cin, cout, False), (cout, cout, True))]
     double = 1 if mistake == "skips_forgotten" else 2
-    rows += [row for cin, cout in zip(up, up[1:], strict=False) for row in ((double * cin, cin, False), (cin, cout, True))]
+    rows += [row for cin, cout in pairwise(up) for row in ((double * cin, cin, False), (cin, cout, True))]
     rows += [] if mistake == "head_forgotten" else [(last, 3, False)]
     learned = {"no_norm": 0, "norm_count": 4}.get(mistake, 2)
     kernels = 2 if mistake == "mask_kernels" else 1
@@ -96,10 +97,9 @@ def _place_by_place(x, mask, skip, skip_mask, weight, bias, *, mistake=""):
         a = b = np.minimum(a, b)
     first, second = (skip, x) if mistake == "skip_first" else (x, skip)
     own_first, own_second = (b, a) if mistake == "skip_first" else (a, b)
-    if mistake == "not_masked":
-        shown = np.concatenate([first, second], 1)
-    else:
-        shown = np.concatenate([first * own_first, second * own_second], 1)
+    if mistake != "not_masked":
+        first, second = first * own_first, second * own_second
+    shown = np.concatenate([first, second], 1)
     shown = np.pad(shown, ((0, 0), (0, 0), (1, 1), (1, 1)))
     a, b = (np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))) for m in (a, b))
     batch, _, rows, columns = skip.shape
