@@ -335,7 +335,7 @@ with torch.no_grad():
         print(f"{name}: linear {pair[0]:.2f} dB, network {pair[1]:.2f} dB")
 
 # %% [markdown]
-# *How this was computed: 200 test images, mean of their PSNRs.* Linear algebra finds at once the best that straight lines can do; a network has to walk there, and can go on beyond. (`INPAINTLIB_PROFILE=full` walks several times as far.) Ask for the simple rival always.
+# *How this was computed: 200 test images, mean of their PSNRs.* Linear algebra finds at once the best that straight lines can do; a network has to walk there, and is not bound to straight lines. (`INPAINTLIB_PROFILE=full` walks several times as far.) Ask for the simple rival always.
 #
 #
 # What *is* in a code? Go from one code to another in small steps, and decode on the way:
