@@ -243,7 +243,7 @@ evaluation.compare(
 )
 
 # %% [markdown]
-# *How this was computed: 100 test images, the frozen box masks of the course, composited, mean over images with its 95 % confidence interval.* Now its gates. Collecting them takes a hook on every gated layer: a function that PyTorch calls whenever the layer
+# *How this was computed: 100 test images, the frozen box masks of the course, composited, mean over images with its 95 % confidence interval.* Now its gates. Collecting them takes a **hook** on every gated layer: a function that PyTorch calls whenever the layer
 # has been run.
 
 # %%
@@ -355,8 +355,8 @@ print(f"error with its gates {free:.3f}, with constant gates {constant:.3f}, unt
 # %% [markdown]
 # ## Dilation: kernels with holes
 #
-# A gate decides what to listen to. It cannot listen beyond the window. In the middle of a hole of 20 pixels, a window of 3 sees nothing but hole, whatever it learns. One remedy is to halve the image, and lose detail. The other is to pull the kernel apart: a **dilated**, or **atrous**,
-# convolution (from the French *à trous*, with holes) takes every $l$-th pixel. On paper ([@yu2016multiscale]):
+# A gate decides what to listen to. It cannot listen beyond the window. In the middle of a hole of 20 pixels, a window of 3 sees nothing but hole, whatever it learns. One remedy is to halve the image, and lose detail. The other is to pull the kernel apart: a dilated convolution, or **atrous convolution**
+# (from the French *à trous*, with holes) takes every $l$-th pixel. On paper ([@yu2016multiscale]):
 #
 # $$ (F *_l k)(p) = \sum_{s + l\,t = p} F(s)\,k(t). $$
 #
