@@ -202,7 +202,7 @@ print(f"PSNR of a perfect network with this mistake: {(-10 * floor.log10()).mean
 #
 # ### 2. The rival in the wrong range
 #
-# The simplest filling gives each hole the mean colour of what is known. The project compared its network with it, as one should. But in its public code that mean was taken of images in [-1, 1], and the error against a target in [0, 1].
+# The simplest filling gives each hole the mean colour of what is known. The project compared its network with this *baseline*, as one should. But in its public code that mean was taken of images in [-1, 1], and the error against a target in [0, 1].
 
 # %%
 test_images, test_masks = unseen.float(), masks.benchmark("lines")[:200].float()
@@ -340,7 +340,7 @@ for key in ("s1.partial.parameters", "s1.partial.mask_kernels", "s1.partial.weig
 predict("partial_unet/what_is_fair")
 
 # %% [markdown]
-# A fair re-run holds everything fixed but one thing: the same pictures in the same order under the same masks, the same loss, optimiser and number of steps, judged on the same test images, in the right range, raw *and* composited. And **more than one seed**, or we would not know a difference from luck.
+# A fair re-run holds everything fixed but one thing: the same pictures in the same order under the same masks, the same loss, optimiser and number of steps, judged on the same test images, in the right range, raw *and* composited. And more than one *seed*, or we would not know a difference from luck.
 #
 # Three networks: the plain one, the partial one, and the partial one with its three bugs put back (`put_back` exists for this purpose alone). Narrow, and for a few seconds each; with `INPAINTLIB_PROFILE=full` for longer. Write down your guess first.
 
