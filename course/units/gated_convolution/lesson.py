@@ -278,7 +278,7 @@ viz.show(
         width=7.5,
     ),
     alt="Two rows: a small picture with a square hole, and the eight gates of the first layer as grey pictures. Above, untrained, all are "
-    "about the same grey, with weak traces of the picture. Below, trained, some are dark where the hole is, some bright there, some show edges of the picture.",
+    "about the same grey, with weak traces of the picture. Below, trained, the place of the hole stands out far more, in some gates as the only part that is open; others show edges of the picture.",
     caption="The gates of the first layer, one for each channel. Black: shut. White: open.",
 )
 
@@ -313,13 +313,13 @@ viz.show(
     viz.image_grid(
         [*most, *least], columns=5, column_titles=show, row_titles=["for known", "for the hole"], width=6.5
     ),
-    alt="Two rows of five gates from the first to the last layer. In the upper row the place of the square hole is darker than its surroundings, "
-    "in the lower row it is not; at half of the size they are coarse.",
-    caption="Division of labour: channels for what is known, and channels for the hole.",
+    alt="Two rows of five gates from the first to the last layer. In the lower row the place of the square hole is bright, most clearly in the early layers; "
+    "in the upper row it is dim or hardly to be seen, and some gates follow the picture.",
+    caption="Division of labour: some channels listen to what is known, others to the hole, and some to the picture.",
 )
 
 # %% [markdown]
-# The last three layers stand at the *end* of the network. Partial convolution's mask would have been all ones long since. The learned masks still know where the hole is: the feature channels carried it along. That is the answer to the question at the top: *this* layer may trust both pixels differently.
+# The last three layers stand at the *end* of the network. Partial convolution's mask would have been all ones long since. Here the hole still shows in the lower row: the feature channels carried it along. That is the answer to the question at the top: *this* layer may trust both pixels differently.
 #
 # ### Do the gates matter, or do they only look pretty?
 #
@@ -526,7 +526,7 @@ predict("gated_convolution/hole_of_thirty")
 #
 # - A gate is a soft, learned mask, one for each channel and place; the hard rule of partial convolution is a special case of it, the rescaling is not.
 # - Feature and gate are one convolution of twice the width; the activation comes before the gate.
-# - Trained gates divide the labour between known pixels and hole, and remember the hole to the last layer.
+# - Trained gates divide the labour between known pixels and hole, and know of the hole long after a hard mask has closed.
 # - Dilations 1, 2, 4 see 3, 7, 15 pixels: the field doubles with each layer, the weights only add up.
 #
 # Next, write it yourself in the [exercise](exercise:gated_convolution). How a hole can borrow from *anywhere* in the image, however far, is the subject of [contextual attention](unit:attention).
