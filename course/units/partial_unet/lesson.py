@@ -334,7 +334,7 @@ for key in ("s1.vanilla.psnr", "s1.partial.psnr", "s1.vanilla.psnr_right", "s1.p
 
 # %%
 for key in ("s1.partial.parameters", "s1.partial.mask_kernels", "s1.partial.weights", "s1.vanilla.parameters"):
-    print(f"{published.get(key).title:44} {published.get(key).text}")
+    print(f"{published.get(key).title:44} {published.get(key)}")
 
 # %%
 predict("partial_unet/what_is_fair")
@@ -399,7 +399,7 @@ ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
 viz.show(
     figure,
     alt="Three rows, for vanilla, partial, and partial with three bugs. Circles for composited results lie far to the right of the squares "
-    "for raw ones, and the seeds of one network lie apart by an amount that is no smaller than some differences between networks.",
+    "for raw ones; the composited ones lie to the right of the line of the mean fill. All three rows are near to each other.",
     caption="Each mark is one training run from another seed.",
 )
 spread = max(max(s["composited"]) - min(s["composited"]) for s in reached.values())
@@ -409,8 +409,9 @@ print(f"vanilla minus partial with three bugs: {mean['vanilla'] - mean['partial,
 print(f"largest difference between two seeds of one network: {spread:.2f} dB")
 
 # %% [markdown]
-# *How this was computed: differences of the means over seeds of the table above.* Before you draw a conclusion, compare the first two lines with the third. A difference between networks that is no larger than one between seeds of the same network is no difference yet. What can be said even after such a short training: **how large the gap is, and even who is ahead, depends on the length of the
-# training, on the seed and on raw or composited.** And look at the row with the bugs: they need not ruin every run, which is why nobody notices them. A comparison with them in it cannot tell what the *method* is worth.
+# *How this was computed: differences of the means over seeds of the table above.* Before you draw a conclusion, compare the first two lines with the third, and with the printed gap. A difference between networks that is no larger than one between seeds of the same network is no difference yet. And one that is larger holds for *this*
+# training: change `epochs`, the number of images or `width` in the cell above and run it again. While this lesson was written, the sign of the first line changed with them. **After so short a training the comparison says how fast a network starts, not how good it can become.** Look at the row with the bugs, too: they need not ruin a run, which is why nobody
+# notices them. But a comparison that holds them cannot tell what the *method* is worth.
 #
 # That is an honest result, and an unsatisfying one. The long version trains every arm with several seeds, and each bug alone:
 #
