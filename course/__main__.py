@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from course import CourseError, Tree
 VERBS = {
     "lab": ("course.lab", "copy lessons and exercises into workspace/ and open JupyterLab on them"),
     "check-submission": ("course.grading.preflight", "run an exercise afresh, as the grader will, with the visible checks"),
+    "release": ("course.release", "make the package that a class gets: no solutions, no hidden cases"),
     "grade": ("course.grading.command", "grade what a class handed in: marks, feedback pages, a summary"),
     "reset": ("course.workspace", "put a fresh copy of a unit or a task into workspace/, keeping yours as a backup"),
     "doctor": ("course.doctor", "look for what could go wrong on this machine, and say how to mend it"),
@@ -35,6 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     asked = next((word for word in arguments if word in VERBS), None)
     for verb, (module, line) in VERBS.items():
+        if importlib.util.find_spec(module) is None:  # the class package has what students need
+            continue
         sub = verbs.add_parser(verb, help=line, description=f"{line[0].upper()}{line[1:]}.")
         if verb == asked:  # only the verb that is asked for is imported
             importlib.import_module(module).configure(sub)

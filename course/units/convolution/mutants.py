@@ -269,9 +269,9 @@ def _slices_of_lists(image, size, times=1):
 def _in_place(image, size, times=1):
     image, r = image.clone(), size // 2
     for _ in range(times):
-        for i in range(image.shape[0]):
-            for j in range(image.shape[1]):
-                image[i, j] = image[max(0, i - r) : i + r + 1, max(0, j - r) : j + r + 1].mean()
+        for row, column in np.ndindex(*image.shape):
+            top, left = max(0, row - r), max(0, column - r)
+            image[row, column] = image[top : row + r + 1, left : column + r + 1].mean()
     return image
 
 
