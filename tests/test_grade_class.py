@@ -395,7 +395,7 @@ def test_killed_at_any_moment_the_marks_are_the_same_in_the_end(tmp_path, graded
         kept = there
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    found = {path.relative_to(again): path.read_bytes() for path in again.rglob("*.*") if not path.name.startswith(".writing-")}
+    found = {path.relative_to(again): path.read_bytes() for path in again.rglob("*.*")}
     assert found == whole
 
 
@@ -413,3 +413,33 @@ def test_a_class_from_end_to_end_in_the_sandbox(tmp_path, capsys):
     pages = {path.name: path.read_text() for path in (out / "feedback").iterdir()}
     assert not [name for name, text in pages.items() if "<script" in text] and any("&lt;script&gt;" in text for text in pages.values())
     assert any("cut off" in text for text in pages.values()) and "channels_not_summed" in (out / "class.html").read_text()
+
+
+def test_one_run_at_a_time_and_nothing_of_it_is_committed_by_accident(graded, tmp_path):
+    import fcntl
+
+    hand, out = put(tmp_path / "hand", ada=work()), tmp_path / "out"
+    graded(hand)
+    assert (out / ".gitignore").read_text() == "*\n"
+    (out / "results" / ".writing-half").write_text("{")
+    with (out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        status, said = graded(hand)
+    assert status == 2 and "Another run is grading" in said and (out / "results" / ".writing-half").exists()
+    assert graded(hand)[0] == 0 and not (out / "results" / ".writing-half").exists()
+
+
+def test_the_bar_says_how_much_time_is_left_and_stored_results_do_not_count_for_it():
+    from io import StringIO
+
+    from course.grading.progress import Progress
+
+    now = [0.0]
+    stream = StringIO()
+    progress = Progress(10, stream, clock=lambda: now[0])
+    for _ in range(5):
+        progress.step(stored=True)
+    assert "left" not in progress.line()
+    now[0] = 30.0
+    progress.step()
+    assert progress.line() == "[##############..........] 6 of 10, about 2 min 00 s left" and stream.getvalue() == progress.line() + "\n"

@@ -107,7 +107,8 @@ def _bars(names: Sequence[str], values: Sequence[float], label: str, caption: st
         plot.bar_label(bars, fmt="%.0f", padding=3)
         plot.set_yticks(range(len(names)), [name[:40].replace("$", r"\$") for name in names])
         plot.invert_yaxis()
-        plot.set(xlabel=label, xlim=(0, 1.12 * (limit or max([*values, 1]))))
+        plot.set(xlabel=label, xlim=(0, limit or 1.12 * max([*values, 1])))
+        plot.xaxis.get_major_locator().set_params(integer=True)
     alt = "; ".join(f"{name}: {value:.0f}" for name, value in zip(names, values, strict=True))
     return theme.figure_html(figure, alt=f"Bars, {label}. {alt}.", caption=caption)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from course import CourseError, Tree
 from course.checks.task import names
-from course.files import named_failures
+from course.files import named_failures, write_atomically
 from course.grading import runner
 from course.grading.collect import Collection, collect, unit_of
 from course.grading.exercise import HIDDEN, load
@@ -96,6 +96,9 @@ def _alone(out: Path) -> Iterator[None]:
             pass
         except BlockingIOError:
             raise CourseError(f"Another run is grading into {out}. Wait for it, or give another folder.") from None
+        for half in out.rglob(".writing-*"):  # of a run that was killed
+            half.unlink(missing_ok=True)
+        write_atomically(out / ".gitignore", "*\n")  # marks are never committed by accident
         yield
 
 

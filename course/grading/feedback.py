@@ -77,9 +77,10 @@ def _task(mark: Mark, row: Row) -> str:
         if row.result is not None and (text := answer(row.result, mark.task)):
             parts.append(f"<details><summary>What you wrote</summary><pre>{safe(text)}</pre></details>")
     elif result.status != "passed":
-        parts.append(f"<p>{safe(result.message)}</p>" if result.message else "")
         if result.visible and result.visible.failed:
             parts.append(result.visible.html)  # made by the check, which escapes what the student wrote
+        else:
+            parts.append(f"<p>{safe(result.message)}</p>" if result.message else "")
         if hint := _hint(mark):
             parts.append(f"<p><strong>Hint.</strong> {safe(hint)}</p>")
         parts.append(_counts(result.hidden))
