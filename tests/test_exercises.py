@@ -177,7 +177,8 @@ def test_the_solution_does_not_use_what_the_task_forbids(name):
 
 
 @pytest.mark.parametrize(
-    ("topic", "name"), [("convolution", "found"), ("partial_convolution", "found"), ("masks_and_baselines", "found"), ("partial_unet", "found")]
+    ("topic", "name"),
+    [("convolution", "found"), ("partial_convolution", "found"), ("masks_and_baselines", "found"), ("partial_unet", "found")],
 )
 def test_the_code_with_the_bugs_is_the_mutant_that_is_tested(topic, name):
     def without_docstring(text):
