@@ -119,7 +119,7 @@ def number(value: Any) -> str:
     ('3', '16.5', '10.29')
     """
     value = float(value)
-    return str(int(value)) if value.is_integer() and abs(value) < 1e6 else f"{value:.4g}"
+    return str(int(value)) if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"
 
 
 def diagnose(task: Task, outcomes: Sequence[Outcome]) -> Misconception | None:
