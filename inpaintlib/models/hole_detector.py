@@ -2,7 +2,8 @@
 
 A filling that fools the eye is still too smooth, or lacks the noise and the compression marks of its surroundings, and a network can learn
 to see that. It sees the picture alone, never the mask. What it learned from one inpainter carries over to others only in part: a
-detector is a reason to look closer, not a proof.
+detector is a reason to look closer, not a proof. Nor does it carry over to every kind of picture: the one that ships has learned from
+CIFAR-10, and on other photographs suspects smooth skies and black backgrounds that nobody has touched.
 
 A small U-Net after O. Ronneberger et al., MICCAI 2015, as for any other segmentation into two classes; the question is that of
 H. Li and J. Huang, Localization of Deep Inpainting Using High-Pass Fully Convolutional Network, ICCV 2019.
