@@ -146,10 +146,9 @@ class Sandbox:
         options = [str(shutil.which("bwrap")), *_namespaces(), "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
         for name, value in {**ENVIRONMENT, **_places("/tmp")}.items():
             options += ["--setenv", name, value]
-        options += _mounts(self.hide)
-        options += ["--proc", "/proc", "--ro-bind-try", "/proc/sys", "/proc/sys", "--dev", "/dev"]
-        for place in ("/dev/shm", "/tmp"):
-            options += ["--perms", "1777", "--size", str(self.limits.disk), "--tmpfs", place]
+        writable = ["--perms", "1777", "--size", str(self.limits.disk), "--tmpfs"]
+        options += [*writable, "/tmp", *_mounts(self.hide)]  # /tmp comes first: Python itself may lie below it
+        options += ["--proc", "/proc", "--ro-bind-try", "/proc/sys", "/proc/sys", "--dev", "/dev", *writable, "/dev/shm"]
         options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
         if (filter_ := filter_program()) is not None:
             program.write(filter_)
@@ -197,7 +196,7 @@ def _mounts(hide: Sequence[Path]) -> list[str]:
         options += ["--ro-bind-try", str(place), str(place)] if place.exists() else []
     fixed = [Path("/usr"), *(Path(f"/{name}") for name in ("bin", "sbin", "lib", "lib32", "lib64"))]
     floors: dict[Path, bool] = dict.fromkeys(fixed, True)  # place -> whether what lies below it is there already
-    covers, made = [], {Path("/"), Path("/etc")}
+    covers, made = [], {Path("/"), Path("/etc"), Path("/tmp")}
     steps = [(len(place.parts), place, True) for place in {*_python_places(), Path(inpaintlib.__file__).resolve().parent}]
     steps += [(len(place.parts), place, False) for place in _covered(hide)]
     for _, place, shown in sorted(steps):

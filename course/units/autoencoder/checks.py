@@ -128,7 +128,7 @@ SMALL_AND_GOOD = OpenTask(
     id="autoencoder/small_and_good",
     question="Train the best network you can with at most 200,000 parameters and one minute, to fill lines, and defend every choice with a measurement.",
     rubric=[
-        (1, "The network has at most 200,000 parameters (printed), trains in about a minute, and is measured on test images, composited, with its interval."),
+        (1, "The network keeps to the limits of size and time (both printed), and is measured on test images, composited, with its interval."),
         (1, "At least three things were varied, one at a time, on validation images, and the measurements are shown in one table or figure."),
         (1, "It is compared with a filling that needs no training, on the same images and masks."),
         (1, "What did not help is reported as well, and the test set was used once, at the end."),
