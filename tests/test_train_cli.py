@@ -185,6 +185,25 @@ def test_a_run_in_this_process_from_start_to_weights(tmp_path, capsys, monkeypat
     assert "already holds a run" in capsys.readouterr().err
 
 
+def test_a_run_goes_on_from_trained_weights_and_the_card_tells_the_whole_story(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    how = ["--epochs", "1", "--batch-size", "32", "--test-images", "5"]
+    assert cli.main([*TINY, *how, "--out", "first"]) == 0
+    still = [*TINY, *how, "--lr", "1e-12", "--ema", "0", "--schedule", "constant"]  # steps too small to see: what comes out is what went in
+    assert cli.main([*still, "--start", "first/partial_unet.safetensors", "--out", "second"]) == 0
+    _, before, old = load_pretrained(tmp_path / "first/partial_unet.safetensors")
+    _, after, card = load_pretrained(tmp_path / "second/partial_unet.safetensors")
+    weights = [key for key in before if key.endswith("weight")]
+    assert weights and all(torch.allclose(before[key], after[key], atol=1e-6) for key in weights)
+    assert card["started from"].startswith("1.0 epochs") and old["command"] in card["started from"]
+    capsys.readouterr()
+    assert cli.main([*still, "--option", "squeeze=False", "--start", "first/partial_unet.safetensors", "--out", "third"]) == 1
+    said = capsys.readouterr().err
+    assert "these weights were made with" in said and "squeeze" in said and not Path("third").exists()
+    assert cli.main(["vanilla_unet", *TINY[3:], *how, "--start", "first/partial_unet.safetensors", "--out", "third"]) == 1
+    assert "vanilla_unet does not take" in capsys.readouterr().err
+
+
 def test_a_mixture_of_masks_is_measured_family_by_family(tmp_path, capsys):
     how = ["--epochs", "1", "--batch-size", "32", "--masks", "2*lines+boxes", "--test-images", "8", "--out", str(tmp_path)]
     assert cli.main([*TINY, *how]) == 0

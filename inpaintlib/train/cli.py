@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from inpaintlib import data, losses, masks, models
-from inpaintlib.models.pretrained import check_savable, save_pretrained
+from inpaintlib.models.pretrained import check_savable, load_pretrained, save_pretrained
 from inpaintlib.train import (
     Callback,
     CollapseWatch,
@@ -93,6 +93,10 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--clip", type=float, default=1.0, metavar="NORM", help="the largest norm of the gradient; 0 for any (default: 1)")
     how.add_argument("--ema", type=float, default=0.999, metavar="DECAY", help="of the average of the weights; 0: none (default: 0.999)")
     how.add_argument("--seed", type=int, default=0, help="of first weights, order, flips and masks (default: 0)")
+    how.add_argument(
+        "--start", metavar="WEIGHTS",
+        help="go on from trained weights: NAME.safetensors of an earlier run, or a NAME that ships with the course (default: by chance)",
+    )
 
     opponents.add_arguments(p)
 
@@ -190,6 +194,21 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, before)
 
 
+def first_model(name: str, options: dict[str, Any], start: str | None) -> tuple[models.Inpainter, dict[str, str]]:
+    """The model as the run begins, and, for the card, what was done before to the weights that it starts from."""
+    if start is None:
+        return models.create(name, **options), {}
+    saved, state, card = load_pretrained(start)
+    model = models.create(name, **saved | options)
+    shapes = {key: tensor.shape for key, tensor in model.state_dict().items()}
+    if any(saved.get(key) != value for key, value in options.items()) or shapes != {key: tensor.shape for key, tensor in state.items()}:
+        asked = f"{name} with {options}" if options else name
+        raise ValueError(f"--start {report.plain_path(start)}: these weights were made with {saved}, which does not fit {asked}.")
+    model.load_state_dict(state)
+    before = f"{card.get('epochs', '?')} epochs, {card.get('seconds', 0):,.0f} s: {card.get('command', 'an unknown run')}"
+    return model, {"started from": before + (f"; {card['started from']}" if "started from" in card else "")}
+
+
 def hold_out(images: data.ImageSet) -> tuple[data.ImageSet, data.ImageSet | None]:
     """Set a twentieth of the training images aside, 500 at most, to watch the run by: the test images are for its end alone."""
     count = min(500, len(images) // 20)
@@ -216,7 +235,7 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
     export = Path(args.export or out / f"{args.name}.safetensors")
     check_savable(export, {"about": args.card, "command": command_line(arguments)})
     torch.manual_seed(args.seed)
-    model = models.create(args.name, **options)
+    model, earlier = first_model(args.name, options, args.start)
 
     with ranks.in_turn():
         images, held_out = hold_out(data.load_images(args.data, "train", limit=args.limit))
@@ -256,7 +275,7 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
         settings={
             "batch_size": args.batch_size, "learning rate": args.lr, "schedule": args.schedule, "optimizer": args.optimizer,
             "average of weights": args.ema, "seed": args.seed, "precision": choose_precision(args.precision, place),
-            **opponents.in_words(args), **({} if ranks.alone else {"processes": ranks.size}),
+            **opponents.in_words(args), **({} if ranks.alone else {"processes": ranks.size}), **earlier,
         },
     )
     path = save_pretrained(model, export, card)
