@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inpaintlib.layers import ContextualAttention, contextual_attention
+from inpaintlib.layers import ContextualAttention, attention_weights, contextual_attention
 from inpaintlib.layers.attention import _softmax_over_known
 
 
@@ -257,3 +257,28 @@ ONE, MASK = torch.rand(1, 3, 6, 6), torch.ones(1, 1, 6, 6)
 def test_bad_input_is_named(query, source, mask, options, error, says):
     with pytest.raises(error, match=says):
         contextual_attention(query, source, mask, **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"propagate": False, "scale": 3.0}, {"rate": 2}])
+def test_the_weights_are_those_inside_the_layer(options):
+    """Where they are heaviest is the layer's field; they sum to 1, or to 0 where nothing is known, and are 0 for holes."""
+    g = torch.Generator().manual_seed(2)
+    x = torch.randn(3, 4, 8, 8, generator=g, dtype=torch.float64)
+    mask = torch.ones(3, 1, 8, 8)
+    mask[0, :, 2:4, 2:6], mask[1] = 0, 0
+    weight, (_, field) = attention_weights(x, x, mask, **options), contextual_attention(x, x, mask, **options)
+    h, w = field.shape[2:]
+    assert weight.shape == (3, h, w, h, w) and weight.dtype == torch.float64
+    torch.testing.assert_close(weight.sum((3, 4)), torch.tensor([1.0, 0.0, 1.0]).double()[:, None, None].expand(3, h, w))
+    assert (weight[0][..., 3 // options.get("rate", 1), 4 // options.get("rate", 1)] == 0).all()
+    best = weight.flatten(3).argmax(-1)
+    rows, columns = best // w - torch.arange(h)[:, None], best % w - torch.arange(w)
+    assert torch.equal(torch.stack([rows, columns], 1)[[0, 2]], field[[0, 2]])
+
+
+def test_the_weights_times_the_pixels_are_the_answer_where_patches_are_single_pixels():
+    """With neighbours of one pixel and nothing overlapping the layer is softmax(scale * cosine) times the source; ours pastes 3 x 3."""
+    x = torch.randn(1, 5, 1, 6, dtype=torch.float64)
+    weight = attention_weights(x, x, patch=1, propagate=False, scale=4.0)[0, 0, :, 0]
+    unit = x[0, :, 0] / x[0, :, 0].norm(dim=0)
+    torch.testing.assert_close(weight, torch.softmax(4.0 * unit.T @ unit, -1))

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from inpaintlib._check import as_mask, describe
 
-__all__ = ["ContextualAttention", "contextual_attention"]
+__all__ = ["ContextualAttention", "attention_weights", "contextual_attention"]
 
 EPS = 1e-4  # the norm of a patch of zeros, whose cosine is 0 then; as in the authors' code
 
@@ -76,15 +76,58 @@ def contextual_attention(
     [0, 0, -2, -2]
     """
     mask = _check(query, source, mask, patch, rate, min_known)
-    dtype = torch.promote_types(query.dtype, torch.float32)  # ten times a sum of nine scores needs more digits than half precision has
-    with torch.autocast("cpu" if query.is_meta else query.device.type, enabled=False):
-        query_, source_, mask_ = query.to(dtype), source.to(dtype), mask.to(dtype)
-        score, known = _match(query_[..., ::rate, ::rate], source_[..., ::rate, ::rate], _cells(mask_, rate), patch, min_known)
-        if propagate:
-            score = _over_patches(score, 1)
-        weight = _softmax_over_known(scale * score.flatten(3).flatten(1, 2), known)  # (B, places, patches)
-        y = _paste(weight.view(score.shape), source_ * mask_, mask_, rate)
-    return y.to(query.dtype), _field(weight, score.shape)
+    with _in_full_precision(query):
+        dtype = torch.promote_types(query.dtype, torch.float32)
+        weight = _weights(query, source, mask, patch, rate, scale, propagate, min_known)
+        y = _paste(weight, source.to(dtype) * mask.to(dtype), mask.to(dtype), rate)
+    return y.to(query.dtype), _field(weight)
+
+
+def attention_weights(
+    query: Tensor,
+    source: Tensor,
+    mask: Tensor | None = None,
+    *,
+    patch: int = 3,
+    rate: int = 1,
+    scale: float = 10.0,
+    propagate: bool = True,
+    min_known: float = 1.0,
+) -> Tensor:
+    """How much each place of ``query`` looks at each patch of ``source``: the weights inside :func:`contextual_attention`, to look at.
+
+    Args:
+        query, source, mask, patch, rate, scale, propagate, min_known: as in :func:`contextual_attention`.
+
+    Returns:
+        (B, h, w, h', w') in [0, 1], at least single precision, h = H / rate and so on: for each place the weights of all patches, their
+        sum 1; exactly 0 for patches that are not known, and for all of them in a sample of whose source no patch is known.
+
+    Raises:
+        TypeError, ValueError: as :func:`contextual_attention`.
+
+    >>> x = torch.rand(1, 2, 4, 4)
+    >>> attention_weights(x, x).sum((3, 4)).allclose(torch.ones(1, 4, 4))
+    True
+    """
+    mask = _check(query, source, mask, patch, rate, min_known)
+    with _in_full_precision(query):
+        return _weights(query, source, mask, patch, rate, scale, propagate, min_known)
+
+
+def _in_full_precision(query: Tensor) -> torch.autocast:
+    """Ten times a sum of nine scores needs more digits than half precision has."""
+    return torch.autocast("cpu" if query.is_meta else query.device.type, enabled=False)
+
+
+def _weights(query: Tensor, source: Tensor, mask: Tensor, patch: int, rate: int, scale: float, propagate: bool, min_known: float) -> Tensor:
+    """(B, h, w, h', w') in single precision at least."""
+    dtype = torch.promote_types(query.dtype, torch.float32)
+    query, source, mask = query.to(dtype)[..., ::rate, ::rate], source.to(dtype)[..., ::rate, ::rate], _cells(mask.to(dtype), rate)
+    score, known = _match(query, source, mask, patch, min_known)
+    if propagate:
+        score = _over_patches(score, 1)
+    return _softmax_over_known(scale * score.flatten(3).flatten(1, 2), known).view(score.shape)
 
 
 def _match(query: Tensor, source: Tensor, mask: Tensor, patch: int, min_known: float) -> tuple[Tensor, Tensor]:
@@ -163,14 +206,14 @@ def _paste(weight: Tensor, source: Tensor, mask: Tensor, rate: int) -> Tensor:
     return total / known.clamp(min=1e-6)
 
 
-def _field(weight: Tensor, shape: torch.Size) -> Tensor:
+def _field(weight: Tensor) -> Tensor:
     """Where the heaviest weight of each place lies, relative to the place."""
-    batch, h, w, _, ws = shape
-    best = weight.detach().argmax(dim=-1).view(batch, h, w)
+    h, w, _, ws = weight.shape[1:]
+    weight = weight.detach().flatten(3)
+    best = weight.argmax(dim=-1)  # (B, h, w)
     rows = best // ws - torch.arange(h, device=weight.device)[:, None]
     columns = best % ws - torch.arange(w, device=weight.device)
-    some = weight.detach().sum(dim=-1).view(batch, h, w) > 0
-    return torch.stack([rows, columns], dim=1) * some[:, None]
+    return torch.stack([rows, columns], dim=1) * (weight.sum(dim=-1) > 0)[:, None]
 
 
 def _cells(mask: Tensor, rate: int) -> Tensor:
