@@ -25,7 +25,11 @@ NAME = "inpainting-course"
 
 #: Single files, and everything that git knows below a folder that ends in one of these ways.
 FILES = (".gitignore", "LICENSE", "constraints.txt", "environment.yml", "pyproject.toml", "course/syllabus.toml")
-FOLDERS = {"inpaintlib": (".py", ".toml", ".safetensors", ".md", ".js", ".css"), "course/checks": (".py", ".js", ".css")}
+FOLDERS = {
+    "inpaintlib": (".py", ".toml", ".safetensors", ".md", ".js", ".css"),
+    "course/checks": (".py", ".js", ".css"),
+    "docs/results": (".json",),  # of longer runs, which lessons show
+}
 #: What a student's verbs are made of: lab, check-submission, reset, doctor.
 MODULES = ("__init__", "__main__", "bootstrap", "doctor", "files", "lab", "syllabus", "workspace")
 #: What check-submission is made of; it asks visible cases only.

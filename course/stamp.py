@@ -2,7 +2,7 @@
 
 The stamp is stored in the notebook. Comparing it with the tree says which figures are stale, and why, without executing anything. It errs
 on the safe side: importing a package counts as importing all of it. Comments and docstrings do not count, unless a lesson shows a module's
-source.
+source. Results of longer runs (``docs/results/*.json``) count where the notebook, or a module behind it, names their file.
 """
 
 from __future__ import annotations
@@ -123,6 +123,7 @@ class _Scan:
         units = root / "course" / "units"  # what lies there belongs to one unit and comes by `also`
         data = (path for name in PACKAGES for path in sorted((root / name).rglob("*")) if path.suffix in _DATA)
         self._files = {path.name: path for path in data if units not in path.parents}
+        self._results = {path.name: path for path in sorted((root / "docs" / "results").glob("*.json"))}
         self._weights = {path.stem: path for path in self._files.values() if path.suffix == ".safetensors"}
 
     def program(self, text: str) -> None:
@@ -130,6 +131,9 @@ class _Scan:
         tree = ast.parse(text)
         if any(isinstance(node, ast.Attribute) and node.attr == "names" for node in ast.walk(tree)):
             self.data.update(self._weights.values())  # walks through a registry: any weights may be loaded
+        words = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        if any("docs/results" in word for word in words) and not any(word.rpartition("/")[2] in self._results for word in words):
+            self.data.update(self._results.values())  # puts the name together: any of them may be read
         self._follow(tree, package="", names_weights=True)
 
     def file(self, path: Path, package: str) -> None:
@@ -149,7 +153,9 @@ class _Scan:
                 self._constant(node.value, names_weights)
 
     def _constant(self, value: str, names_weights: bool) -> None:
-        if value in self._files:
+        if (name := value.rpartition("/")[2]) in self._results:  # by its full name only: many modules write some .json
+            self.data.add(self._results[name])
+        elif value in self._files:
             self.data.add(self._files[value])
         elif names_weights and value in self._weights:
             self.data.add(self._weights[value])

@@ -83,6 +83,22 @@ def test_only_named_weights_count(tree):
     assert {"weights/net.safetensors", "weights/big.safetensors"} <= used(tree, every)
 
 
+def test_results_that_are_named_count(tree):
+    for name in ("leaderboard", "s4"):
+        (tree.root / "docs/results").mkdir(parents=True, exist_ok=True)
+        (tree.root / f"docs/results/{name}.json").write_text("{}")
+    board = tree.root / "inpaintlib/leaderboard.py"
+    board.write_text("STORED = ROOT / 'docs' / 'results' / 'leaderboard.json'\n")
+    (tree.root / "inpaintlib/train.py").write_text("def save(name): return f'{name}.json'\n")
+    code = "from inpaintlib import leaderboard\nleaderboard.load()"
+    before = stamp([code], tree)
+    (tree.root / "docs/results/leaderboard.json").write_text('{"groups": []}')
+    assert changes(before, stamp([code], tree)) == ["docs/results/leaderboard.json changed"]
+    assert "docs/results/s4.json" in stamp(["path = root / 'docs/results/s4.json'"], tree)
+    assert {"docs/results/s4.json", "docs/results/leaderboard.json"} <= set(stamp(["root / f'docs/results/{seed}.json'"], tree))
+    assert not any(name.startswith("docs/") for name in stamp(["from inpaintlib import train"], tree))
+
+
 def change(tree, name, text):
     before = stamp(["from inpaintlib import masks"], tree)
     (tree.root / name).write_text(text, "utf-8")
