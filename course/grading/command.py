@@ -6,13 +6,13 @@ import argparse
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from course import CourseError, Tree
 from course.checks.task import names
 from course.files import named_failures, write_atomically
-from course.grading import runner
+from course.grading import cluster, runner
 from course.grading.collect import Collection, collect, unit_of
 from course.grading.exercise import HIDDEN, load
 from course.grading.gradebook import FAILED, FINAL, MISSING, READ, Gradebook, changes, handed_in, make, worth
@@ -23,7 +23,7 @@ from course.grading.progress import Progress
 from course.grading.result import SubmissionResult
 from course.grading.roster import Joined, join, read_roster
 from course.grading.rules import Rules, read_rules
-from course.grading.runner import Job
+from course.grading.runner import Done, Job
 from course.grading.sandbox import NOT_HELD_OFF
 from course.grading.settings import Settings
 from course.syllabus import load as load_syllabus
@@ -41,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unit", help="the unit; found in the notebooks by default")
     parser.add_argument("--key", type=Path, metavar="FILE", help="your key, from which hidden cases are drawn; made at first use")
     parser.add_argument("--workers", type=int, metavar="N", help="submissions at a time (one for each core)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of a Dask scheduler, tls://HOST:8786")
     parser.add_argument("--assignment", metavar="NAME", help='the column for Canvas, such as "Convolution (4711)"')
     parser.add_argument("--anonymous", action="store_true", help="also write marks and mistakes under pseudonyms, to share")
     parser.add_argument("--unsafe", action="store_true", help="without a sandbox; says what it can then not hold off")
@@ -49,6 +50,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, tree: Tree) -> int:
     if args.workers is not None and args.workers < 1:
         raise CourseError(f"--workers is {args.workers}; expected 1 or more.")
+    if args.workers is not None and args.scheduler:
+        raise CourseError("--workers is for this machine; with --scheduler, as many work as its workers have places. Leave one out.")
     out, submissions = args.out.resolve(), args.submissions.resolve()
     rules, roster = read_rules(args.rules), read_roster(args.roster) if args.roster else None
     key, new = load_key(args.key)
@@ -63,11 +66,19 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
         read_sheet(out / "manual.csv", tasks)  # a slip in it is told now, not after an hour
         joined = join(collection.found, roster)
         settings = Settings(unit, key, hidden, unsafe=args.unsafe, hide=(str(submissions), str(out)))
-        _ = settings.sandbox  # refuses here if there is none
+        if args.scheduler:
+            if words := cluster.exposed(args.scheduler):
+                print(f"Warning: {words}", file=sys.stderr)
+        else:
+            _ = settings.sandbox  # refuses here if there is none
         if args.unsafe:
             print(f"Warning: {NOT_HELD_OFF}", file=sys.stderr)
         print(f"{title}: {len(joined.found)} submissions of {len(joined.roster.students)} students.", flush=True)
-        results = _graded(joined, settings, out / "results", args.workers)
+        if args.scheduler:
+            done = cluster.run(_jobs(joined), settings, out / "results", args.scheduler)
+        else:
+            done = runner.run(_jobs(joined), settings, out / "results", args.workers)
+        results = _graded(done, len(joined.found))
         sheet = read_sheet(out / "manual.csv", tasks)  # again: a reader may have gone on meanwhile
         book = make(unit, tasks, joined, results, rules, sheet, collection.remarks)
         old = before(out)
@@ -120,17 +131,20 @@ def _unit(given: str | None, collection: Collection) -> str:
     return unit
 
 
-def _graded(joined: Joined, settings: Settings, folder: Path, workers: int | None) -> dict[str, SubmissionResult | str]:
+def _jobs(joined: Joined) -> list[Job]:
+    return [Job(student, file.path) for student, file in joined.found.items()]
+
+
+def _graded(graded: Iterable[Done], count: int) -> dict[str, SubmissionResult | str]:
     """The results by id of the student; each is stored before the next one is looked at."""
-    jobs = [Job(student, file.path) for student, file in joined.found.items()]
-    progress = Progress(len(jobs))
+    progress = Progress(count)
     results: dict[str, SubmissionResult | str] = {}
     try:
-        for done in runner.run(jobs, settings, folder, workers):
+        for done in graded:
             results[done.job.name] = done.result if done.result is not None else done.problem
             progress.step(done.stored)
     except KeyboardInterrupt:
-        print(f"\nStopped. {progress.done} of {len(jobs)} are graded and kept; the same command goes on from there.", file=sys.stderr)
+        print(f"\nStopped. {progress.done} of {count} are graded and kept; the same command goes on from there.", file=sys.stderr)
         raise
     finally:
         progress.close()

@@ -14,23 +14,38 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from course import ROOT, CourseError
 from course.files import write_atomically
 from course.grading.result import SubmissionResult
-from course.grading.settings import Settings
 
-__all__ = ["Done", "Job", "Store", "file_name", "run"]
+if TYPE_CHECKING:  # it brings PyTorch, which a worker of Dask does without
+    from course.grading.settings import Settings
+
+__all__ = ["Done", "Helper", "Job", "Store", "file_name", "run", "stored"]
 
 TRIES = 2  # a helper that is gone, or a sandbox that did not start, gets another chance
 
 
 @dataclass(frozen=True)
 class Job:
-    """One file to grade, and the name of its result: unique, any text."""
+    """What one student handed in, and the name of its result: unique, any text.
+
+    Args:
+        name: of the result.
+        path: the notebook.
+        weights: a network's, for a task that asks for one; None if there are none.
+    """
 
     name: str
     path: Path
+    weights: Path | None = None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files by field."""
+        return {"path": self.path, **({"weights": self.weights} if self.weights is not None else {})}
 
 
 @dataclass(frozen=True)
@@ -78,12 +93,15 @@ class Store:
         write_atomically(self.path(job), json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
 
     def _fingerprint(self, job: Job) -> str:
-        try:
-            with job.path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            digest = "missing"
-        return self._settings.fingerprint(digest)
+        return self._settings.fingerprint(" ".join(_digest(path) for path in job.files.values()))
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "missing"
 
 
 def file_name(name: str) -> str:
@@ -108,18 +126,13 @@ def run(jobs: Sequence[Job], settings: Settings, folder: Path, workers: int | No
     Raises:
         CourseError: two jobs have one name, there is no sandbox, the results cannot be written.
     """
-    if len({job.name for job in jobs}) < len(jobs):
-        raise CourseError("Two submissions have the same name; names must differ.")
     _ = settings.sandbox  # refuses here, once, rather than in each helper
-    store = Store(folder, settings)
+    store, fresh = Store(folder, settings), list[Job]()
+    yield from stored(jobs, store, fresh)
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    left = 0
-    for job in jobs:
-        if (result := store.get(job)) is not None:
-            yield Done(job, result, stored=True)
-        else:
-            waiting.put(job)
-            left += 1
+    for job in fresh:
+        waiting.put(job)
+    left = len(fresh)
     done: queue.Queue[Done] = queue.Queue(maxsize=4)  # nobody runs ahead: memory stays flat
     stop = threading.Event()
     count = min(left, workers or _cores())
@@ -140,6 +153,21 @@ def run(jobs: Sequence[Job], settings: Settings, folder: Path, workers: int | No
                 thread.join(0.05)
 
 
+def stored(jobs: Sequence[Job], store: Store, left: list[Job]) -> Iterator[Done]:
+    """The jobs whose results are there and still good; the others are put into ``left``.
+
+    Raises:
+        CourseError: two jobs have one name.
+    """
+    if len({job.name for job in jobs}) < len(jobs):
+        raise CourseError("Two submissions have the same name; names must differ.")
+    for job in jobs:
+        if (result := store.get(job)) is not None:
+            yield Done(job, result, stored=True)
+        else:
+            left.append(job)
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -152,7 +180,7 @@ def _drain(done: queue.Queue[Done]) -> None:
 
 def _work(settings: Settings, waiting: queue.SimpleQueue[Job], done: queue.Queue[Done], stop: threading.Event) -> None:
     """Feed one helper; make a new one where it is gone."""
-    helper: _Helper | None = None
+    helper: Helper | None = None
     while not stop.is_set():
         try:
             job = waiting.get_nowait()
@@ -160,7 +188,7 @@ def _work(settings: Settings, waiting: queue.SimpleQueue[Job], done: queue.Queue
             break
         finished = Done(job)
         for _ in range(TRIES):
-            helper = helper or _Helper(settings)
+            helper = helper or Helper(settings.to_json())
             finished = helper.grade(job, stop)
             if finished.result is not None or stop.is_set():
                 break
@@ -171,10 +199,14 @@ def _work(settings: Settings, waiting: queue.SimpleQueue[Job], done: queue.Queue
         helper.close()
 
 
-class _Helper:
-    """The other end of :mod:`course.grading.helper`."""
+class Helper:
+    """The other end of :mod:`course.grading.helper`: a process that grades one submission after another.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: as :meth:`~course.grading.settings.Settings.to_json` writes them.
+    """
+
+    def __init__(self, settings: str) -> None:
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "course.grading.helper"],
             stdin=subprocess.PIPE,
@@ -184,11 +216,11 @@ class _Helper:
             text=True,
             encoding="ascii",
         )
-        self._write(settings.to_json())
+        self._write(settings)
 
     def grade(self, job: Job, stop: threading.Event) -> Done:
         """The result of a job; without one if the helper is gone."""
-        self._write(json.dumps({"name": job.name, "path": str(job.path.absolute())}))
+        self._write(json.dumps({"name": job.name, **{kind: str(path.absolute()) for kind, path in job.files.items()}}))
         ending = threading.Thread(target=self._end_when, args=(stop,), daemon=True)
         self._busy = True
         ending.start()
