@@ -81,7 +81,7 @@ def mae(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regio
     tensor([0.5000])
     """
     prediction, target, chosen = select(prediction, target, mask, region, width)
-    return average((prediction - target).abs(), chosen)
+    return average((prediction - target).abs_(), chosen)
 
 
 def psnr(
