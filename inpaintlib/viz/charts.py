@@ -24,6 +24,8 @@ _LABELS = {
     "mae": "MAE (of a range of 1), lower is better",
     "mse": "MSE (of a range of 1), lower is better",
     "accuracy": "accuracy (share of 1)",
+    "variety": "variety (share of the truth's)",
+    "critic": "the critic's own loss",
     "lr": "learning rate",
     "images_per_second": "images a second",
     "seconds": "seconds",

@@ -7,5 +7,6 @@ from inpaintlib.widgets.base import CourseWidget
 from inpaintlib.widgets.convolution_stepper import ConvolutionStepper
 from inpaintlib.widgets.mask_painter import MaskPainter
 from inpaintlib.widgets.partial_convolution_stepper import PartialConvolutionStepper
+from inpaintlib.widgets.training_monitor import TrainingMonitor
 
-__all__ = ["ConvolutionStepper", "CourseWidget", "MaskPainter", "PartialConvolutionStepper"]
+__all__ = ["ConvolutionStepper", "CourseWidget", "MaskPainter", "PartialConvolutionStepper", "TrainingMonitor"]
