@@ -13,13 +13,13 @@ import traitlets
 from torch import Tensor
 
 from inpaintlib import metrics, viz
-from inpaintlib._check import as_image, as_mask, describe
+from inpaintlib._check import as_mask, describe
 from inpaintlib.widgets.base import CourseWidget, module
+from inpaintlib.widgets.pictures import one_picture, rgb_bytes
 
 __all__ = ["MaskPainter"]
 
 Inpainter = Callable[[Tensor, Tensor], Tensor]
-_LARGEST = 1024  # pixels a side
 _POST_AFTER = 0.3  # seconds: a slow inpainter's result is sent at once, quick ones together
 
 
@@ -72,8 +72,8 @@ class MaskPainter(CourseWidget):
         brush: int | None = None,
         **traits: Any,
     ) -> None:
-        self._image = _one_picture(image, "image")
-        self._original = self._image if original is None else _one_picture(original, "original")
+        self._image = one_picture(image, "image")
+        self._original = self._image if original is None else one_picture(original, "original")
         if self._original.shape != self._image.shape:
             raise ValueError(f"original is {describe(self._original)}, image {describe(self._image)}; expected the same shape.")
         self._inpainters = _named_callables(inpainters)
@@ -89,8 +89,8 @@ class MaskPainter(CourseWidget):
         super().__init__(
             _height=height,
             _width=width,
-            _pixels=_bytes(self._image),
-            _truth=b"" if original is None else _bytes(self._original),
+            _pixels=rgb_bytes(self._image),
+            _truth=b"" if original is None else rgb_bytes(self._original),
             _known=self._as_bytes(start),
             brush=brush,
             names=list(self._inpainters),
@@ -138,7 +138,7 @@ class MaskPainter(CourseWidget):
         began = time.perf_counter()
         try:
             with torch.no_grad():
-                filled = _one_picture(self._inpainters[name](self._image * known, known.clone()), "its result").cpu()
+                filled = one_picture(self._inpainters[name](self._image * known, known.clone()), "its result").cpu()
             if filled.shape != self._image.shape:
                 raise ValueError(f"its result is {describe(filled)}; expected the shape of the image, {tuple(self._image.shape)}.")
         except KeyboardInterrupt:
@@ -147,7 +147,7 @@ class MaskPainter(CourseWidget):
             row["error"] = f"{type(error).__name__}: {error}"
         else:
             changed = int((((filled - self._image).abs() > 1e-3) & (known == 1)).any(1).sum())
-            row |= {"pixels": _bytes(filled), "score": self._score(filled, known)}
+            row |= {"pixels": rgb_bytes(filled), "score": self._score(filled, known)}
             row["note"] = f"changes {changed} known pixels" if changed else ""
             self.filled[name] = filled
         if row["error"]:
@@ -214,18 +214,6 @@ class MaskPainter(CourseWidget):
             self.inpaint()
 
 
-def _one_picture(image: Tensor, name: str) -> Tensor:
-    """float (1, 3, H, W) in [0, 1]."""
-    if isinstance(image, Tensor) and image.dim() == 3:
-        image = image[None]
-    image = as_image(image, name, channels=3).detach().float()
-    if image.shape[0] != 1:
-        raise ValueError(f"{name} is {describe(image)}; expected a single picture. Pick one: {name}[:1].")
-    if max(image.shape[-2:]) > _LARGEST:
-        raise ValueError(f"{name} is {describe(image)}; expected at most {_LARGEST} pixels a side. Scale it down first.")
-    return image
-
-
 def _named_callables(inpainters: Mapping[str, Inpainter]) -> dict[str, Inpainter]:
     if not isinstance(inpainters, Mapping) or not inpainters:
         raise TypeError(f"inpainters is {inpainters!r}; expected a mapping with at least one name -> callable (image, mask) -> image.")
@@ -233,8 +221,3 @@ def _named_callables(inpainters: Mapping[str, Inpainter]) -> dict[str, Inpainter
         if not callable(inpainter):
             raise TypeError(f"inpainter {name!r} is {describe(inpainter)}; expected a function (image, mask) -> image, like model.inpaint.")
     return {str(name): inpainter for name, inpainter in inpainters.items()}
-
-
-def _bytes(image: Tensor) -> bytes:
-    """(1, 3, H, W) in [0, 1] as RGB bytes, row by row."""
-    return (image[0].permute(1, 2, 0) * 255).round().to(torch.uint8).contiguous().cpu().numpy().tobytes()

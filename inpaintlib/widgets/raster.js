@@ -62,6 +62,25 @@ export function paintHoles(context, mask, width, height, step) {
   }
 }
 
+/** The border between hole and known pixels, dark on light, so that it is seen on every picture and hides none of it. */
+export function paintOutline(context, mask, width, height, step) {
+  const hole = (x, y) => x >= 0 && y >= 0 && x < width && y < height && !mask[y * width + x];
+  const border = new Path2D();
+  for (let y = 0; y <= height; y++) {
+    for (let x = 0; x <= width; x++) {
+      const [u, v] = [Math.round(x * step), Math.round(y * step)];
+      if (hole(x, y) !== hole(x - 1, y)) { border.moveTo(u, v); border.lineTo(u, Math.round((y + 1) * step)); }
+      if (hole(x, y) !== hole(x, y - 1)) { border.moveTo(u, v); border.lineTo(Math.round((x + 1) * step), v); }
+    }
+  }
+  context.lineCap = "square";
+  for (const [colour, thickness] of [["#ffffff", 5], ["#1a1a2e", 2]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = thickness;
+    context.stroke(border);
+  }
+}
+
 function hatching(context, size) {
   const tile = document.createElement("canvas");
   tile.width = tile.height = size;
