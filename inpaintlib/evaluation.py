@@ -22,9 +22,10 @@ from inpaintlib import metrics as measure
 from inpaintlib._check import as_image, as_mask, describe
 from inpaintlib._comparison import Bucket, Comparison, Interval, Metric, Row, mean_interval
 from inpaintlib._device import device as choose_device
+from inpaintlib._proportion import Proportion, proportion
 from inpaintlib._turns import turns_of
 
-__all__ = ["BUCKETS", "METRICS", "Bucket", "Comparison", "Interval", "Metric", "Row", "compare", "mean_interval"]
+__all__ = ["BUCKETS", "METRICS", "Bucket", "Comparison", "Interval", "Metric", "Proportion", "Row", "compare", "mean_interval", "proportion"]
 
 Inpainter = Callable[[Tensor, Tensor], Tensor]
 Kind = Literal["composited", "raw"]

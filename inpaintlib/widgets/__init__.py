@@ -4,9 +4,20 @@ They are built on anywidget: a Python class and an ES module in the same folder,
 """
 
 from inpaintlib.widgets.base import CourseWidget
+from inpaintlib.widgets.compare_slider import CompareSlider
 from inpaintlib.widgets.convolution_stepper import ConvolutionStepper
 from inpaintlib.widgets.mask_painter import MaskPainter
 from inpaintlib.widgets.partial_convolution_stepper import PartialConvolutionStepper
+from inpaintlib.widgets.real_or_fake import Answer, RealOrFake
 from inpaintlib.widgets.training_monitor import TrainingMonitor
 
-__all__ = ["ConvolutionStepper", "CourseWidget", "MaskPainter", "PartialConvolutionStepper", "TrainingMonitor"]
+__all__ = [
+    "Answer",
+    "CompareSlider",
+    "ConvolutionStepper",
+    "CourseWidget",
+    "MaskPainter",
+    "PartialConvolutionStepper",
+    "RealOrFake",
+    "TrainingMonitor",
+]
