@@ -25,7 +25,19 @@ from inpaintlib._device import device as choose_device
 from inpaintlib._proportion import Proportion, proportion
 from inpaintlib._turns import turns_of
 
-__all__ = ["BUCKETS", "METRICS", "Bucket", "Comparison", "Interval", "Metric", "Proportion", "Row", "compare", "mean_interval", "proportion"]
+__all__ = [
+    "BUCKETS",
+    "METRICS",
+    "Bucket",
+    "Comparison",
+    "Interval",
+    "Metric",
+    "Proportion",
+    "Row",
+    "compare",
+    "mean_interval",
+    "proportion",
+]
 
 Inpainter = Callable[[Tensor, Tensor], Tensor]
 Kind = Literal["composited", "raw"]
