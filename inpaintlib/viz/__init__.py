@@ -8,6 +8,7 @@ The drawing functions return a matplotlib ``Figure`` (never one of pyplot's glob
 
 from inpaintlib.viz.attention import attention_alt, attention_colours, attention_field
 from inpaintlib.viz.charts import comparison, curves
+from inpaintlib.viz.looking import attention_place
 from inpaintlib.viz.numbers import convolution_picture, number_grid, number_row, number_text, window_sum
 from inpaintlib.viz.pictures import image_grid, image_row, mark_holes
 from inpaintlib.viz.theme import (
@@ -44,6 +45,7 @@ __all__ = [
     "attention_alt",
     "attention_colours",
     "attention_field",
+    "attention_place",
     "comparison",
     "convolution_picture",
     "curves",

@@ -3,6 +3,7 @@
 They are built on anywidget: a Python class and an ES module in the same folder, without a build step; nothing is fetched from outside.
 """
 
+from inpaintlib.widgets.attention_explorer import AttentionExplorer
 from inpaintlib.widgets.base import CourseWidget
 from inpaintlib.widgets.compare_slider import CompareSlider
 from inpaintlib.widgets.convolution_stepper import ConvolutionStepper
@@ -13,6 +14,7 @@ from inpaintlib.widgets.training_monitor import TrainingMonitor
 
 __all__ = [
     "Answer",
+    "AttentionExplorer",
     "CompareSlider",
     "ConvolutionStepper",
     "CourseWidget",
