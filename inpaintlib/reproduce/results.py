@@ -19,8 +19,8 @@ def stored(name: str, folder: str | Path | None = None) -> dict[str, Any] | None
         folder: where the file is; None: ``docs/results`` of the course.
 
     Returns:
-        ``command``, ``budget``, ``seeds``, ``train``, ``test``, ``test_images``, and ``results``: table -> row -> numbers. None if there is no
-        such file: the study was not run, or the course was installed without its folder ``docs``.
+        ``command``, ``budget``, ``seeds``, ``train``, ``test``, ``test_images``, and ``results``: table -> row -> numbers. None if
+        there is no such file: the study was not run, or the course was installed without its folder ``docs``.
 
     Raises:
         ValueError: the file is damaged, or something else.
