@@ -7,6 +7,8 @@ from inpaintlib.widgets.attention_explorer import AttentionExplorer
 from inpaintlib.widgets.base import CourseWidget
 from inpaintlib.widgets.compare_slider import CompareSlider
 from inpaintlib.widgets.convolution_stepper import ConvolutionStepper
+from inpaintlib.widgets.loss_mixer import LossMixer
+from inpaintlib.widgets.loss_runs import LossRuns
 from inpaintlib.widgets.mask_painter import MaskPainter
 from inpaintlib.widgets.partial_convolution_stepper import PartialConvolutionStepper
 from inpaintlib.widgets.real_or_fake import Answer, RealOrFake
@@ -18,6 +20,8 @@ __all__ = [
     "CompareSlider",
     "ConvolutionStepper",
     "CourseWidget",
+    "LossMixer",
+    "LossRuns",
     "MaskPainter",
     "PartialConvolutionStepper",
     "RealOrFake",
