@@ -1,6 +1,7 @@
 // Paint a hole into a picture; inpainters in Python fill it. Python: mask_painter.py
 import { h, frame, freshId, watch } from "./common.js";
 import { dab, line, paintBrush, paintHoles, picture, scaleFor } from "./raster.js";
+import { photograph } from "./photograph.js";
 import { card, failure } from "./cards.js";
 import { questions } from "./questions.js";
 
@@ -19,7 +20,8 @@ const KEYS =
 const bytes = (view) => new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 const same = (a, b) => a.length === b.length && a.every((value, k) => value === b[k]);
 
-function render({ model, el }) {
+/** One view of the picture that is there now; returns the function that ends it. */
+function view({ model, el }) {
   const [width, height] = [model.get("_width"), model.get("_height")];
   const source = picture(bytes(model.get("_pixels")), width, height);
   const original = picture(bytes(model.get(model.get("_truth").byteLength ? "_truth" : "_pixels")), width, height);
@@ -70,6 +72,7 @@ function render({ model, el }) {
           button("Inpaint", () => python.ask({ force: true }), { class: "inp-button inp-main" }),
           h("span", { class: "inp-note" }, "The hole is also filled each time you let go of the brush."),
         ),
+        ...ownTools(),
         h("p", { class: "inp-note", id: keysId }, KEYS),
       ),
     ),
@@ -78,6 +81,41 @@ function render({ model, el }) {
     spoken,
   );
   el.append(root);
+
+  // A photograph of one's own ----------------------------------------------------------------------------------------------------------
+
+  function ownTools() {
+    const side = model.get("_own");
+    if (!side) return [];
+    const id = freshId("own");
+    const input = h("input", { id, type: "file", accept: "image/*", class: "inp-file", onchange: () => open(input) });
+    const first = button("Back to the first picture", () => want("first"));
+    first.hidden = !model.get("_source");
+    return [
+      h("div", { class: "inp-controls" }, h("label", { for: id }, "Your own photograph:"), input, first),
+      h("p", { class: "inp-note" }, `${model.get("_source") || `It is scaled down to ${side} pixels at most.`} It goes to this notebook’s kernel and nowhere else; saving the notebook saves it, too.`),
+    ];
+  }
+
+  async function open(input) {
+    const [file] = input.files;
+    if (!file) return;
+    const found = await photograph(file, model.get("_own"), model.get("_multiple"));
+    input.value = ""; // the same file can be chosen again
+    if (found.problem) {
+      status.textContent = found.problem;
+      return;
+    }
+    model.set("_upload", new DataView(found.pixels.buffer));
+    model.set("_upload_size", [found.height, found.width]);
+    model.set("_source", found.source);
+    want("own");
+  }
+
+  function want(which) {
+    model.set("_wanted", which);
+    python.ask({ force: true });
+  }
 
   // Painting ---------------------------------------------------------------------------------------------------------------------------
 
@@ -306,6 +344,20 @@ function render({ model, el }) {
     observer.disconnect();
     ends.forEach((end) => end());
     root.remove();
+  };
+}
+
+function render(context) {
+  let end = view(context);
+  const stop = watch(context.model, ["_pixels"], () => {
+    const focused = context.el.contains(document.activeElement);
+    end();
+    end = view(context);
+    if (focused) context.el.querySelector("canvas.inp-canvas").focus({ preventScroll: true });
+  });
+  return () => {
+    stop();
+    end();
   };
 }
 

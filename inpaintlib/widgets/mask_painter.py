@@ -29,18 +29,24 @@ class MaskPainter(CourseWidget):
     The inpainters run in Python after each stroke. They see zeros where the hole is: nothing of what lies under it. Under each result
     stand the PSNR and the mean absolute error over the hole, against the original: a higher PSNR and a lower error are nearer to it.
 
+    With ``own``, a photograph from the reader's disk can be opened in its place. The browser decodes it and scales it down, so a large file
+    is no trouble; what it cannot open it says.
+
     Args:
         image: float (1, 3, H, W) or (3, H, W) in [0, 1], at most 1024 pixels a side.
         inpainters: name -> callable (image, mask) -> image; all are picked at first.
         original: what to compare with, of the same shape; by default the image itself.
         mask: the hole at the start, (1, 1, H, W), 1 = known, 0 = hole; by default there is none.
         brush: diameter of the brush in pixels, 1 to 64; by default a tenth of the shorter side.
+        own: the longer side, in pixels, to which a photograph of one's own is brought, 32 to 512; None: none can be opened. Its sides
+            become multiples of what all inpainters need (their ``size_multiple``), by cutting off a little.
 
     Attributes:
         mask: uint8 (1, 1, H, W), 1 = known, 0 = hole: what is painted now. Assign to it to change the hole.
         chosen: the names of the inpainters that are picked.
         filled: name -> float (1, 3, H, W), the newest results, of those inpainters that gave one.
         errors: name -> message, of those that did not.
+        image: float (1, 3, H, W), the picture that is shown now.
 
     Raises:
         TypeError, ValueError: an image or mask that is none, no inpainters, or one that cannot be called.
@@ -61,6 +67,13 @@ class MaskPainter(CourseWidget):
     # The browser counts what it asks for, Python what it has answered: while they differ, the widget says that it is busy.
     _asked = traitlets.Int(0).tag(sync=True)
     _answered = traitlets.Int(0).tag(sync=True)
+    # A photograph of one's own: how large it may be (0: none), what the browser wants ("own", "first" or nothing), and what it sends.
+    _own = traitlets.Int(0).tag(sync=True)
+    _multiple = traitlets.Int(1).tag(sync=True)
+    _wanted = traitlets.Unicode().tag(sync=True)
+    _upload = traitlets.CBytes().tag(sync=True)
+    _upload_size: Any = traitlets.List(traitlets.Int()).tag(sync=True)
+    _source = traitlets.Unicode().tag(sync=True)  # what it was: name and size
 
     def __init__(
         self,
@@ -70,6 +83,7 @@ class MaskPainter(CourseWidget):
         *,
         mask: Tensor | None = None,
         brush: int | None = None,
+        own: int | None = None,
         **traits: Any,
     ) -> None:
         self._image = one_picture(image, "image")
@@ -85,8 +99,14 @@ class MaskPainter(CourseWidget):
         brush = max(1, min(64, round(min(height, width) / 10))) if brush is None else brush
         if not (isinstance(brush, int) and 1 <= brush <= 64):
             raise ValueError(f"brush is {brush!r}; expected a whole number from 1 to 64, its diameter in pixels.")
+        multiple = math.lcm(*(_multiple(inpainter) for inpainter in self._inpainters.values()))
+        if own is not None and (isinstance(own, bool) or not isinstance(own, int) or not max(32, multiple) <= own <= 512):
+            raise ValueError(f"own is {own!r}; expected a whole number from {max(32, multiple)} to 512, or None.")
         start = torch.ones(1, 1, height, width) if mask is None else mask
+        self._first = self._image, self._original, start
         super().__init__(
+            _own=own or 0,
+            _multiple=multiple,
             _height=height,
             _width=width,
             _pixels=rgb_bytes(self._image),
@@ -97,6 +117,11 @@ class MaskPainter(CourseWidget):
             chosen=list(self._inpainters),
             **traits,
         )
+
+    @property
+    def image(self) -> Tensor:
+        """float (1, 3, H, W): the picture that is shown now."""
+        return self._image
 
     @property
     def mask(self) -> Tensor:
@@ -171,7 +196,35 @@ class MaskPainter(CourseWidget):
 
     @traitlets.observe("_asked")
     def _on_asked(self, change: Any) -> None:
-        self.inpaint()
+        wanted, self._wanted = self._wanted, ""
+        with self.hold_sync():  # the browser must not see the new picture with the old mask
+            if wanted == "first":
+                self._adopt(*self._first, source="")
+            elif wanted == "own":
+                self._adopt_upload()
+            self.inpaint()
+
+    def _adopt_upload(self) -> None:
+        """Take the photograph that the browser has sent."""
+        size, sent = tuple(self._upload_size), self._upload
+        self._upload, self._upload_size = b"", []
+        fits = len(size) == 2 and all(0 < side <= self._own and side % self._multiple == 0 for side in size)
+        if not fits or len(sent) != 3 * size[0] * size[1]:
+            most = f"expected RGB of at most {self._own} pixels a side"
+            raise ValueError(f"the browser sent {len(sent)} bytes as a picture of {size}; {most}.")
+        pixels = torch.from_numpy(np.frombuffer(sent, dtype=np.uint8).copy()).reshape(*size, 3)
+        image = (pixels.permute(2, 0, 1)[None].float() / 255).contiguous()
+        self._adopt(image, image, torch.ones(1, 1, *size), source=self._source)
+
+    def _adopt(self, image: Tensor, original: Tensor, mask: Tensor, *, source: str) -> None:
+        """Another picture in place of the one that is shown, with its hole."""
+        self._image, self._original = image, original
+        self._rows, self._rows_for = {}, b""
+        self._height, self._width = image.shape[-2:]
+        self._known = self._as_bytes(mask)
+        self._truth = b"" if original is image else rgb_bytes(original)
+        self._source = source
+        self._pixels = rgb_bytes(image)
 
     @traitlets.validate("chosen")
     def _must_be_known(self, proposal: Any) -> list[str]:
@@ -190,7 +243,8 @@ class MaskPainter(CourseWidget):
         self._ensure()
         found = [f"{row['name']} {row['score'] or row['error']}" for row in self.results]
         over = f" {'; '.join(found)}." if found else ""
-        return f"A picture of {self._width} by {self._height} pixels. {self.message}{over}"
+        source = f" ({self._source})" if self._source else ""
+        return f"A picture of {self._width} by {self._height} pixels{source}. {self.message}{over}"
 
     def still(self) -> str:
         self._ensure()
@@ -221,3 +275,8 @@ def _named_callables(inpainters: Mapping[str, Inpainter]) -> dict[str, Inpainter
         if not callable(inpainter):
             raise TypeError(f"inpainter {name!r} is {describe(inpainter)}; expected a function (image, mask) -> image, like model.inpaint.")
     return {str(name): inpainter for name, inpainter in inpainters.items()}
+
+
+def _multiple(inpainter: Inpainter) -> int:
+    """Of what the sides of its pictures must be multiples: ``model.inpaint`` is a method of its model, which knows."""
+    return int(getattr(getattr(inpainter, "__self__", inpainter), "size_multiple", 1))

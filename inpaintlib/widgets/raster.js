@@ -47,6 +47,12 @@ export function picture(bytes, width, height) {
   return canvas;
 }
 
+/** Numbers, row by row, as a grey canvas of the picture's own size: ``low`` is black, ``high`` white. */
+export function greyPicture(values, width, height, low, high) {
+  const shades = Uint8Array.from(values, (value) => Math.round((255 * (Math.min(high, Math.max(low, value)) - low)) / (high - low)));
+  return picture(Uint8Array.from({ length: 3 * shades.length }, (_, k) => shades[Math.floor(k / 3)]), width, height);
+}
+
 /** How large to show a picture in ``room`` CSS pixels: whole multiples of a small one stay crisp, a large one is scaled down. */
 export function scaleFor(width, height, room) {
   const most = room / Math.max(width, height);
