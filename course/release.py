@@ -39,6 +39,7 @@ GRADING = (
     "exercise",
     "grade",
     "limits",
+    "network",
     "plan",
     "preflight",
     "process",

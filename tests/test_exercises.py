@@ -11,6 +11,7 @@ import io
 import itertools
 import os
 import re
+import shutil
 import time
 import types
 from fractions import Fraction
@@ -25,16 +26,18 @@ import torch.nn.functional as F
 
 from course import Tree, source, syllabus
 from course.checks import Case, check, get, names, run, score
+from course.checks.beat import solution as weights_of
 from course.checks.judge import diagnose, expected_answer, judge
 from course.checks.run import draw_cases
-from course.checks.task import OpenTask
+from course.checks.task import BeatTask, OpenTask, Task
 
 UNITS = Path(__file__).resolve().parents[1] / "course" / "units"
 READY = [unit.slug for unit in syllabus.load(Tree(UNITS.parents[1])).units if unit.ready]
 # A unit that is being written: TOPIC=metrics python -m pytest tests/test_exercises.py
 TOPICS = sorted(topic for topic in os.environ.get("TOPIC", "").split() or READY if (UNITS / topic / "exercise.py").exists())
 TASKS = [name for topic in TOPICS for name in names(topic)]
-CODED = [name for name in TASKS if not isinstance(get(name), OpenTask)]
+CODED = [name for name in TASKS if isinstance(get(name), Task)]
+BEAT = [name for name in TASKS if isinstance(get(name), BeatTask)]  # tests/test_beat.py has their tests
 KEY = b"the key of the tests, not of a class"
 
 
@@ -105,7 +108,7 @@ def test_untouched_only_not_implemented_errors_come(topic, mode, monkeypatch):
     monkeypatch.setenv("INPAINTLIB_CHECKS", mode)
     errors = run_notebook(source.for_student(cells(topic)))
     assert all(type(error) is NotImplementedError for error in errors.values()), errors
-    coded = {name.partition("/")[2] for name in CODED if name.startswith(f"{topic}/")}
+    coded = {name.partition("/")[2] for name in (*CODED, *BEAT) if name.startswith(f"{topic}/")}
     if mode == "strict":
         assert {str(error) for error in errors.values()} == coded
     else:
@@ -113,8 +116,11 @@ def test_untouched_only_not_implemented_errors_come(topic, mode, monkeypatch):
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_the_solution_pasted_into_the_students_notebook_passes(topic, monkeypatch):
+def test_the_solution_pasted_into_the_students_notebook_passes(topic, monkeypatch, tmp_path):
     monkeypatch.setenv("INPAINTLIB_CHECKS", "strict")
+    monkeypatch.chdir(tmp_path)
+    for name in (name for name in BEAT if name.startswith(f"{topic}/")):
+        shutil.copy(weights_of(name), tmp_path / get(name).file)
     solved = {cell.name: cell for cell in source.for_solution(cells(topic)) if "solution" not in cell.tags}
     pasted = [solved.get(cell.name, cell) for cell in source.for_student(cells(topic))]
     assert sum("raise NotImplementedError" in cell.source for cell in pasted if cell.kind == "code") == 0
@@ -147,7 +153,9 @@ def test_the_score_of_the_solution_is_full(monkeypatch):
         for name in names(topic):
             if name in CODED:
                 check(name, solution(name))
-        full_score = sum(get(name).points for name in names(topic) if name in CODED)
+            if name in BEAT:
+                check(name, weights_of(name))
+        full_score = sum(get(name).points for name in names(topic) if name in (*CODED, *BEAT))
         assert score(topic).text.startswith(f"{full_score} of {full_score} points")
 
 

@@ -410,7 +410,7 @@ def test_many_at_once_in_little_time_and_what_is_there_is_not_done_again(tmp_pat
     """Six minutes of two cores for a hundred: counted in computing time, so that a busy machine says nothing."""
     import psutil
 
-    count, kinds = 100 if full else 6, [handed_out(), solved(), solved(correlate=BROKEN, seen="def seen(layers, index):\n    return 0, 0")]
+    count, kinds = 100 if full else 8, [handed_out(), solved(), solved(correlate=BROKEN, seen="def seen(layers, index):\n    return 0, 0")]
     jobs = [Job("broken", written(tmp_path, "{", "broken.ipynb")), Job("absent", tmp_path / "absent.ipynb")]
     jobs += [Job(f"../student {i}", written(tmp_path, kinds[i % 3], f"{i}.ipynb")) for i in range(count)]
     done, memory = {}, []

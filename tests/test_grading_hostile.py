@@ -597,6 +597,40 @@ def test_when_the_grader_is_killed_nothing_goes_on():
     assert eventually("orphaned", there=False)
 
 
+BOMB = """
+import sys
+sys.path.insert(0, {tests!r})
+from course.grading.process import Died, Process
+from course.grading.sandbox import Sandbox, available
+from grading import SMALL
+if available():
+    sys.exit(f"skip: {{available()}}")
+process = Process(Sandbox(SMALL))
+try:
+    process.request("cell", 5, name="x", source={source!r})
+except Died as died:
+    print("ended:", died.reason)
+"""
+
+
+@pytest.mark.parametrize("user", ["root", "a plain user"])
+def test_a_fork_bomb_ends_whoever_grades(user):
+    """A limit on processes does not bind root, and one's own user may have many: either way the bomb ends, and nothing of it is left."""
+    if user == "root" and os.geteuid() != 0:
+        pytest.skip("only root can grade as root")
+    name = f"bomb{user[:4].strip()}"
+    source = NAMED.format(name=name) + "while True:\n    try: os.fork()\n    except OSError: pass"
+    code = BOMB.format(tests=os.path.dirname(__file__), source=source)
+    become = ["bwrap", "--unshare-user", "--uid", "1000", "--gid", "1000", "--bind", "/", "/", "--dev-bind", "/dev", "/dev"]
+    become += ["--cap-drop", "ALL"]
+    command = [*(become if user != "root" and os.geteuid() == 0 else []), sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=250)
+    if done.returncode and "skip: " in done.stderr:  # they may make no namespaces here
+        pytest.skip(done.stderr[-200:])
+    assert done.stdout.strip() in ("ended: processes", "ended: slow"), done.stderr
+    assert eventually(name, there=False)
+
+
 # --- the protocol, without a process ------------------------------------------------------------------------------------------------------
 
 VALUES = [None, True, 3, -2.5, float("inf"), "text", (1, [2, "x"]), {"a": torch.ones(2, 3)}, torch.zeros(0, 4), torch.tensor(3), b"bytes"]

@@ -87,7 +87,7 @@ def test_the_search_finds_a_solution_that_leaks():
 
 def test_only_what_is_on_the_list_is_in_it(package):
     assert {name.split("/")[0] for name in package} <= {
-        ".gitignore", "LICENSE", "Makefile", "README.md", "constraints.txt", "course", "environment.yml", "exercises", "inpaintlib",
+        ".gitignore", "LICENSE", "Makefile", "README.md", "constraints.txt", "course", "docs", "environment.yml", "exercises", "inpaintlib",
         "notebooks", "pyproject.toml",
     }  # fmt: skip
     others = ("solutions/02_convolution.ipynb", "tests/grading.py", "course/build.py", "course/grading/command.py", "course/release.py")

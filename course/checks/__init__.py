@@ -10,8 +10,8 @@ A notebook needs five names::
     hint("convolution/correlate", 2)
     score("convolution")                       # the points so far
 
-A unit needs :class:`Task`, :class:`Case`, :class:`Misconception`, :class:`Output`, :class:`OpenTask` and a :class:`Tolerance`; see
-``course/units/convolution/checks.py``.
+A unit needs :class:`Task`, :class:`Case`, :class:`Misconception`, :class:`Output`, :class:`OpenTask`, :class:`BeatTask` and a
+:class:`Tolerance`; see ``course/units/convolution/checks.py``, and for the last but one ``course/units/partial_unet/checks.py``.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from course.checks.notebook import CheckFailed, check, hint, look, score
 from course.checks.predict import predict
 from course.checks.result import CheckResult
 from course.checks.run import draw_cases, run
-from course.checks.task import Case, Misconception, OpenTask, Output, Task, get, names
+from course.checks.task import BeatTask, Case, Misconception, OpenTask, Output, Task, get, names
 from course.checks.tolerance import EXACT, Tolerance
 
 __all__ = [
     "EXACT",
+    "BeatTask",
     "Case",
     "CheckFailed",
     "CheckResult",

@@ -12,14 +12,16 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from course.checks import points
 from course.checks.look import draw_example
+from course.checks.network import BeatResult, look_at
 from course.checks.policy import ruled_out
 from course.checks.result import CheckResult, Misuse, Note, OpenResult, inline
 from course.checks.run import run
-from course.checks.task import OpenTask, UnknownTask, WrongCall, get
+from course.checks.task import BeatTask, OpenTask, UnknownTask, WrongCall, get
 
 __all__ = ["CheckFailed", "check", "hint", "look", "score", "strict"]
 
@@ -27,7 +29,7 @@ __all__ = ["CheckFailed", "check", "hint", "look", "score", "strict"]
 class CheckFailed(AssertionError):
     """A check that had to pass did not; ``result`` says what was found."""
 
-    def __init__(self, result: CheckResult) -> None:
+    def __init__(self, result: CheckResult | BeatResult) -> None:
         super().__init__(str(result))
         self.result = result
 
@@ -65,14 +67,14 @@ def _friendly(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_friendly
-def check(task_id: str, function: Callable[..., Any] | None = None) -> CheckResult | OpenResult:
+def check(task_id: str, function: Callable[..., Any] | str | os.PathLike[str] | None = None) -> CheckResult | BeatResult | OpenResult:
     """Try a function on the cases of a task and show what was found.
 
     The cases are the same at every call; together they take at most 5 seconds.
 
     Args:
         task_id: such as ``"convolution/correlate"``.
-        function: yours; not needed for a task that a reader marks.
+        function: yours; the name of your file for a task that asks for weights; nothing for one that a reader marks.
 
     Returns:
         a :class:`~course.checks.result.CheckResult`: ``passed``, ``status``, ``misconception``, ``case``, ``got``, ``expected``.
@@ -84,6 +86,8 @@ def check(task_id: str, function: Callable[..., Any] | None = None) -> CheckResu
     task = get(task_id)
     if isinstance(task, OpenTask):
         return _show(OpenResult(task))
+    if isinstance(task, BeatTask):
+        return _check_weights(task, function)
     if not callable(function):
         given = "nothing" if function is None else f"{type(function).__name__} {function!r:.40}"
         raise WrongCall(f'check("{task_id}", ...) needs the function itself, check("{task_id}", {task.function}); got {given}.')
@@ -91,6 +95,18 @@ def check(task_id: str, function: Callable[..., Any] | None = None) -> CheckResu
     if result.passed and (name := ruled_out(function, task.forbids)):
         note = f"The values are right, but `{name}` is the answer here: the task is to write it. No points for it."
         result = dataclasses.replace(result, status="forbidden", note=note)
+    points.record(result)
+    if strict():
+        _raise_if_stub(result.status, result.got)
+        if not result.passed:
+            raise CheckFailed(result) from None
+    return _show(result)
+
+
+def _check_weights(task: BeatTask, file: object) -> BeatResult:
+    if not isinstance(file, str | os.PathLike) or not os.fspath(file):
+        raise WrongCall(f'check("{task.id}", ...) needs the name of your file, check("{task.id}", "{task.file}"); got {file!r:.40}.')
+    result = look_at(task, Path(file))
     points.record(result)
     if strict():
         _raise_if_stub(result.status, result.got)
@@ -122,6 +138,8 @@ def look(task_id: str, function: Callable[..., Any] | None = None) -> Note:
         function: yours; wrong places in its answer are marked.
     """
     task = get(task_id)
+    if isinstance(task, BeatTask):
+        raise WrongCall(f"{task_id} asks for a file; see check({task_id!r}, {task.file!r}).")
     if isinstance(task, OpenTask):
         raise WrongCall(f"{task_id} has no single right answer that could be drawn; see check({task_id!r}).")
     outcome, text, markup = draw_example(task, function)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import html
 
+from course.checks.network import BeatResult
 from course.checks.result import CheckResult, Note, inline
-from course.checks.task import OpenTask, Task, UnknownTask, get, names
+from course.checks.task import AnyTask, OpenTask, UnknownTask, get, names
 
 __all__ = ["record", "table"]
 
-_found: dict[str, CheckResult] = {}
+SAID = {
+    "passed": "passed",
+    "stub": "not written yet",
+    "forbidden": "right values, by a call that is the answer",
+    "partly": "some of the thresholds",
+}
+_found: dict[str, CheckResult | BeatResult] = {}
 
 
-def record(result: CheckResult) -> None:
+def record(result: CheckResult | BeatResult) -> None:
     """Remember what a check found; the latest one counts."""
     _found[result.task.id] = result
 
@@ -39,12 +46,11 @@ def table(topic: str) -> Note:
     return Note(text, f"<p><strong>{html.escape(total)}</strong></p><table><tr>{head}</tr>{body}</table>")
 
 
-def _points(task: Task | OpenTask) -> tuple[str, int | None, int, str]:
+def _points(task: AnyTask) -> tuple[str, int | None, int, str]:
     """(name, points got or None, points there are, what is to be said)."""
     name, result = task.id.partition("/")[2], _found.get(task.id)
     if isinstance(task, OpenTask):
         return name, None, task.points, "marked by a reader"
     if result is None:
         return name, 0, task.points, "not checked since this notebook was started"
-    said = {"passed": "passed", "stub": "not written yet", "forbidden": "right values, by a call that is the answer"}
-    return name, result.points, task.points, said.get(result.status, "not right yet")
+    return name, result.points, task.points, SAID.get(result.status, "not right yet")

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from course.checks.beat import BeatTask
 from course.checks.tolerance import Tolerance
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["Case", "Misconception", "OpenTask", "Output", "Task", "UnknownTask", "WrongCall", "get", "names"]
+__all__ = ["AnyTask", "BeatTask", "Case", "Misconception", "OpenTask", "Output", "Task", "UnknownTask", "WrongCall", "get", "names"]
 
 Kind = Literal["write", "find the bug", "predict", "experiment"]
 Answer = tuple[Any, ...]  # one float64 array for each output of the task
@@ -115,6 +116,7 @@ class Task:
             :class:`~course.checks.picture.Panel` objects.
         probe: how to ask for an answer where one call is not all of it, called as ``probe(ask, **arguments)``; see
             :mod:`course.checks.probe`.
+        given: classes that the notebook gives and the probe makes, by name; for functions that come from elsewhere than a notebook.
         forbids: names that a solution may not use, since they are the answer (a course policy that the grader reports).
     """
 
@@ -136,6 +138,7 @@ class Task:
     sketch: Callable[..., Sequence[Any]] | None = None
     forbids: tuple[str, ...] = ()
     probe: Callable[..., Any] | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def function(self) -> str:
@@ -169,7 +172,10 @@ class OpenTask:
         return sum(points for points, _ in self.rubric)
 
 
-def get(task_id: str) -> Task | OpenTask:
+AnyTask = Task | BeatTask | OpenTask
+
+
+def get(task_id: str) -> AnyTask:
     """The task of that id.
 
     Raises:
@@ -214,7 +220,7 @@ def _topics() -> list[str]:
 
 
 @functools.cache
-def _tasks(topic: str) -> dict[str, Task | OpenTask]:
+def _tasks(topic: str) -> dict[str, AnyTask]:
     if topic not in _topics():
         return {}
     try:

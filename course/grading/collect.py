@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ MOODLE = re.compile(r"^(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?P<kind>file|
 # Canvas: "lovelaceada_4711_815_work.ipynb", "lovelaceada_LATE_4711_815_work-1.ipynb".
 CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?:(?P<late>LATE)_)?(?P<id>\d+)_(?P<file>\d+)_(?P<rest>[^/]+)$")
 ENDINGS = (".ipynb", ".py")
+WEIGHTS = ".safetensors"
 SCANNED = 64 << 20  # bytes of a file that are searched for its unit
 UNIT = re.compile(rb"""\bcheck\(\s*\\?["'](\w+)/""")
 FOLDERS_TOO_DEEP = 6
@@ -49,13 +50,16 @@ class Identity:
 
 @dataclass(frozen=True)
 class Found:
-    """One file that was handed in: whose it is, what it was called, where it lies now, and when it was last changed."""
+    """One file that was handed in: whose it is, what it was called, where it lies now, and when it was last changed; and the file of
+    weights that came with it.
+    """
 
     who: Identity
     title: str
     path: Path
     time: datetime | None = None
     order: tuple[int, ...] = ()
+    weights: Path | None = None
 
 
 @dataclass
@@ -167,7 +171,7 @@ def _in_zip(path: Path, into: Path, collection: Collection) -> list[Found]:
                         collection.refused.append((entry.name, f"with it, the archive holds more than {archive.TOTAL >> 30} GB"))
                         continue
                     ending = Path(shown).suffix.lower()
-                    to = into / (Path(file_name(entry.name)).stem + (ending if ending in ENDINGS else ".other"))
+                    to = into / (Path(file_name(entry.name)).stem + (ending if ending in (*ENDINGS, WEIGHTS) else ".other"))
                     if why := archive.extract(opened, entry, to):
                         collection.refused.append((entry.name, why))
                         continue
@@ -190,7 +194,7 @@ def _without_wrapper(names: list[str]) -> list[str]:
 
 def _wanted(name: str, who: Identity) -> bool:
     """Notebooks; and what a student handed in to Moodle or Canvas instead, so that they are told."""
-    return name.lower().endswith(ENDINGS) or who.scheme != "plain"
+    return name.lower().endswith((*ENDINGS, WEIGHTS)) or who.scheme != "plain"
 
 
 def _changed(path: Path) -> datetime:
@@ -212,7 +216,9 @@ def _chosen(files: Iterable[Found], unit: str | None) -> tuple[Found, list[str]]
         return (ending == ".ipynb", ending in ENDINGS, unit is not None and unit_of(file.path) == unit, file.order, file.title)
 
     best, *others = sorted(files, key=worth, reverse=True)
-    if not others:
-        return best, []
-    left = ", ".join(sorted(Path(other.title).name for other in others))
-    return best, [f"Several files were handed in. `{Path(best.title).name}` was graded, not {left}."]
+    weights = sorted((file for file in files if file.title.lower().endswith(WEIGHTS)), key=lambda file: (file.order, file.title))
+    if weights:
+        best = replace(best, weights=weights[-1].path)
+    left = ", ".join(sorted(Path(other.title).name for other in others if other not in weights[-1:]))
+    graded = f"`{Path(best.title).name}`" + (f" and `{Path(weights[-1].title).name}`" if weights and weights[-1].path != best.path else "")
+    return best, [f"Several files were handed in. {graded} was graded, not {left}."] if left else []

@@ -14,10 +14,11 @@ from course.checks.task import names
 from course.files import named_failures, write_atomically
 from course.grading import cluster, runner
 from course.grading.collect import Collection, collect, unit_of
-from course.grading.exercise import HIDDEN, load
+from course.grading.exercise import HIDDEN, Exercise, load
 from course.grading.gradebook import FAILED, FINAL, MISSING, READ, Gradebook, changes, handed_in, make, worth
 from course.grading.key import load_key
 from course.grading.manual import Sheet, read_sheet, stale
+from course.grading.network import pack_pictures
 from course.grading.outputs import before, write_all
 from course.grading.progress import Progress
 from course.grading.result import SubmissionResult
@@ -40,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rules", type=Path, metavar="TOML", help="points, deadline, late policy (grading.toml)")
     parser.add_argument("--unit", help="the unit; found in the notebooks by default")
     parser.add_argument("--key", type=Path, metavar="FILE", help="your key, from which hidden cases are drawn; made at first use")
+    parser.add_argument("--images", type=Path, metavar="FOLDER", help="your own, to judge networks on, where a task asks for one")
     parser.add_argument("--workers", type=int, metavar="N", help="submissions at a time (one for each core)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of a Dask scheduler, tls://HOST:8786")
     parser.add_argument("--assignment", metavar="NAME", help='the column for Canvas, such as "Convolution (4711)"')
@@ -62,7 +64,8 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
         unit = _unit(args.unit or rules.unit, collection)
         title = load_syllabus(tree)[unit].title
         hidden = HIDDEN if rules.hidden is None else rules.hidden
-        tasks = worth(load(unit, key, hidden).tasks, rules)
+        exercise = load(unit, key, hidden)
+        tasks = worth(exercise.tasks, rules)
         read_sheet(out / "manual.csv", tasks)  # a slip in it is told now, not after an hour
         joined = join(collection.found, roster)
         settings = Settings(unit, key, hidden, unsafe=args.unsafe, hide=(str(submissions), str(out)))
@@ -74,10 +77,11 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
         if args.unsafe:
             print(f"Warning: {NOT_HELD_OFF}", file=sys.stderr)
         print(f"{title}: {len(joined.found)} submissions of {len(joined.roster.students)} students.", flush=True)
+        jobs = _jobs(joined, _pictures(exercise, args.images or rules.images, out))
         if args.scheduler:
-            done = cluster.run(_jobs(joined), settings, out / "results", args.scheduler)
+            done = cluster.run(jobs, settings, out / "results", args.scheduler)
         else:
-            done = runner.run(_jobs(joined), settings, out / "results", args.workers)
+            done = runner.run(jobs, settings, out / "results", args.workers)
         results = _graded(done, len(joined.found))
         sheet = read_sheet(out / "manual.csv", tasks)  # again: a reader may have gone on meanwhile
         book = make(unit, tasks, joined, results, rules, sheet, collection.remarks)
@@ -131,8 +135,22 @@ def _unit(given: str | None, collection: Collection) -> str:
     return unit
 
 
-def _jobs(joined: Joined) -> list[Job]:
-    return [Job(student, file.path) for student, file in joined.found.items()]
+def _pictures(exercise: Exercise, images: Path | None, out: Path) -> Path | None:
+    """The pictures that networks are judged on, packed; None for test pictures chosen by the key, or if no task asks for a network."""
+    if not exercise.networks:
+        return None
+    if images is None:
+        print("Networks are judged on test pictures chosen by your key, which are public. With --images FOLDER, on your own.", flush=True)
+        return None
+    count = pack_pictures(images.expanduser(), out / "pictures.npy")
+    least = max(task.images for task in exercise.networks)
+    some = "" if count >= least else f" Few: {least} are better, since the mean over pictures decides."
+    print(f"Networks are judged on {min(count, least)} of your {count} pictures.{some}", flush=True)
+    return out / "pictures.npy"
+
+
+def _jobs(joined: Joined, pictures: Path | None) -> list[Job]:
+    return [Job(student, file.path, file.weights, pictures) for student, file in joined.found.items()]
 
 
 def _graded(graded: Iterable[Done], count: int) -> dict[str, SubmissionResult | str]:

@@ -12,7 +12,7 @@ import numpy as np
 from course import CourseError, Tree
 from course.checks.judge import expected_answer
 from course.checks.run import EXAMPLES, draw_cases
-from course.checks.task import Case, OpenTask, Task, get, names
+from course.checks.task import AnyTask, BeatTask, Case, Task, get, names
 from course.grading.plan import set_up_cells
 from course.grading.submission import Cell
 
@@ -31,18 +31,25 @@ class Exercise:
         set_up: the cells with imports of the notebook as it was handed out.
         visible: task id -> the cases of its visible check.
         hidden: task id -> cases drawn from the instructor's key; empty without one.
+        key: the instructor's, or None.
     """
 
     topic: str
-    tasks: tuple[Task | OpenTask, ...]
+    tasks: tuple[AnyTask, ...]
     set_up: tuple[Cell, ...]
     visible: dict[str, list[Case]]
     hidden: dict[str, list[Case]]
+    key: bytes | None = None
 
     @property
     def coded(self) -> list[Task]:
         """The tasks that are marked by running them."""
-        return [task for task in self.tasks if not isinstance(task, OpenTask)]
+        return [task for task in self.tasks if isinstance(task, Task)]
+
+    @property
+    def networks(self) -> list[BeatTask]:
+        """The tasks that are marked by what a network fills holes with."""
+        return [task for task in self.tasks if isinstance(task, BeatTask)]
 
     @functools.cached_property
     def _answers(self) -> dict[int, tuple[np.ndarray, ...]]:
@@ -75,7 +82,7 @@ def load(topic: str, key: bytes | None, hidden: int = HIDDEN, tree: Tree | None 
     if not tasks:
         known = ", ".join(dict.fromkeys(name.partition("/")[0] for name in names()))
         raise CourseError(f"There is no exercise of a unit {topic!r}. There is one for {known}.")
-    coded = [task for task in tasks if not isinstance(task, OpenTask)]
+    coded = [task for task in tasks if isinstance(task, Task)]
     tree = tree or Tree()
     handed_out = sorted(tree.exercises.glob(f"[0-9][0-9]_{topic}.ipynb"))
     return Exercise(
@@ -84,6 +91,7 @@ def load(topic: str, key: bytes | None, hidden: int = HIDDEN, tree: Tree | None 
         tuple(set_up_cells(handed_out[0])) if handed_out else (),
         {task.id: [*task.corners, *draw_cases(task, EXAMPLES, 0)] for task in coded},
         _drawn(topic, coded, key, hidden) if key is not None else {task.id: [] for task in coded},
+        key,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from course.checks.result import HEADLINES
-from course.checks.task import OpenTask, get
+from course.checks.task import OpenTask, Task, get
 from course.grading.gradebook import FAILED, MISSING, Gradebook, Mark, Row, answer
 from course.grading.page import page, safe, table
 from course.grading.result import Hidden
@@ -20,6 +20,9 @@ SAID = {
     "open": "marked by a reader",
     "hidden": "right on the visible cases, not on all others",
     "forbidden": "right values, by a call that is the answer",
+    "partly": "above some of the thresholds",
+    "below": "below the first threshold",
+    "refused": "the file cannot be used",
 }
 
 
@@ -51,7 +54,7 @@ def feedback_page(book: Gradebook, row: Row, title: str) -> str:
         parts.append("<p>A reader has not marked everything yet, so the points will still grow.</p>")
     parts += [f"<p>Note: {safe(note)}</p>" for note in row.notes]
     parts.append(table(["task", "points", ""], [[m.task, _points(m), _said(m)] for m in row.marks]))
-    parts += [_task(mark, row) for mark in row.marks]
+    parts += [_task(mark, row) + _place(book, mark, row) for mark in row.marks]
     parts.append('<p class="small">Cases that are not shown are asked too: larger ones, with real numbers. Of them you learn how many.</p>')
     return page(title, "\n".join(parts))
 
@@ -87,13 +90,24 @@ def _task(mark: Mark, row: Row) -> str:
     return "\n".join([*parts, "</section>"])
 
 
+def _place(book: Gradebook, mark: Mark, row: Row) -> str:
+    """What a network reached, and its place among those of the class."""
+    result = mark.result
+    if result is None or not result.measured:
+        return ""
+    places = book.places(mark.task)
+    said = f"Place {places[row.student.id]} of {len(places)} in the class" if row.student.id in places else ""
+    passed = f"<p>{safe(result.message)}</p>" if result.status == "passed" else ""
+    return f"{passed}<p><strong>{safe(mark.task)}: {safe(said)}.</strong></p>"
+
+
 def _hint(mark: Mark) -> str:
     """The hint of a known mistake, where the visible check did not give it already."""
     result = mark.result
     if result is None or result.misconception is None or (result.visible and result.visible.failed):
         return ""
     task = get(result.id)
-    return "" if isinstance(task, OpenTask) else next((m.hint for m in task.misconceptions if m.id == result.misconception), "")
+    return next((m.hint for m in task.misconceptions if m.id == result.misconception), "") if isinstance(task, Task) else ""
 
 
 def _counts(hidden: Hidden | None) -> str:

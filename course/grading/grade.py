@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import difflib
 import functools
 import time
@@ -11,13 +12,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from course.checks.judge import Outcome, diagnose
 from course.checks.result import HEADLINES, CheckResult
 from course.checks.run import run_cases
-from course.checks.task import Case, OpenTask, Task
+from course.checks.task import AnyTask, BeatTask, Case, OpenTask, Task
 from course.grading.attempt import Subject
 from course.grading.exercise import Exercise
 from course.grading.limits import Limits
+from course.grading.network import grade_network
 from course.grading.plan import defined, flags, make_plan
 from course.grading.process import Died, Process
 from course.grading.result import Hidden, SubmissionResult, TaskResult, Visible
@@ -30,7 +34,16 @@ __all__ = ["grade_one"]
 Start = Callable[[], Process]
 
 
-def grade_one(path: Path, exercise: Exercise, sandbox: Sandbox, name: str = "", *, shrink: bool = False) -> SubmissionResult:
+def grade_one(
+    path: Path,
+    exercise: Exercise,
+    sandbox: Sandbox,
+    name: str = "",
+    *,
+    shrink: bool = False,
+    weights: Path | None = None,
+    pictures: np.ndarray | None = None,
+) -> SubmissionResult:
     """Grade what one student handed in. Whatever that is, a result comes back.
 
     Args:
@@ -38,18 +51,29 @@ def grade_one(path: Path, exercise: Exercise, sandbox: Sandbox, name: str = "", 
         exercise: what was asked, with the cases of the instructor's key; see :func:`course.grading.exercise.load`.
         sandbox: where the student's code runs, and its limits.
         name: what the result calls it; the file's name by default.
+        weights: a network's, for a task that asks for one.
+        pictures: uint8 (N, 3, 32, 32) that networks are judged on; None for test pictures chosen by the key.
         shrink: look for the smallest failing visible case; without it the smallest of those tried is shown, which is twice as fast.
 
     Raises:
         NotStarted: the sandbox gave up, which nobody's submission can make it do.
     """
     begin, computing = time.monotonic(), time.process_time()
+    start, limits, flags = functools.partial(Process, sandbox), sandbox.limits, list[str]()
+    networks: dict[str, TaskResult] = {}
+    for task in exercise.networks:  # no code of the notebook runs in that process
+        found = grade_network(task, weights, start, limits.cell_seconds, limits.memory, exercise.key, pictures)
+        networks[task.id] = found[0]
+        flags += found[1]
     try:
         submission = read(path, name)
     except Unreadable as problem:
-        tasks = tuple(_not_run(task, "unread", "") for task in exercise.tasks)
-        return SubmissionResult(name or path.stem, exercise.topic, tasks=tasks, notes=(str(problem),), sandbox=sandbox.name)
-    result = _Grading(submission, exercise, sandbox.limits, functools.partial(Process, sandbox), shrink).run()
+        tasks = tuple(networks.get(task.id) or _not_run(task, "unread", "") for task in exercise.tasks)
+        return SubmissionResult(
+            name or path.stem, exercise.topic, tasks=tasks, notes=(str(problem),), flags=tuple(flags), sandbox=sandbox.name
+        )
+    result = _Grading(submission, exercise, limits, start, shrink, networks).run()
+    result = dataclasses.replace(result, flags=(*result.flags, *flags))
     own = {"total": time.monotonic() - begin, "grader": time.process_time() - computing}
     seconds = {name: round(value, 3) for name, value in {**own, **result.seconds}.items()}
     return SubmissionResult(**{**vars(result), "sandbox": sandbox.name, "seconds": seconds})
@@ -67,8 +91,10 @@ class _Seen(NamedTuple):
 class _Grading:
     """One submission on its way."""
 
-    def __init__(self, submission: Submission, exercise: Exercise, limits: Limits, start: Start, shrink: bool) -> None:
-        self.submission, self.exercise, self.shrink = submission, exercise, shrink
+    def __init__(
+        self, submission: Submission, exercise: Exercise, limits: Limits, start: Start, shrink: bool, networks: dict[str, TaskResult]
+    ) -> None:
+        self.submission, self.exercise, self.shrink, self.networks = submission, exercise, shrink, networks
         self.plan = make_plan(submission, exercise.coded, exercise.set_up)
         self.session = Session(start, self.plan, limits)
         self.flags: list[str] = []
@@ -96,7 +122,7 @@ class _Grading:
                 starts=session.starts,
             )
 
-    def _guarded(self, task: Task | OpenTask, step: Callable[[], Any]) -> Any:
+    def _guarded(self, task: AnyTask, step: Callable[[], Any]) -> Any:
         """The outcome of a step, or the result of a task for which there was no time, or no process, left."""
         try:
             return step()
@@ -105,8 +131,10 @@ class _Grading:
         except Died as died:
             return _not_run(task, "error", f"The notebook could not be run: its process ended ({died.reason}).")
 
-    def _look(self, task: Task | OpenTask) -> TaskResult | _Seen:
+    def _look(self, task: AnyTask) -> TaskResult | _Seen:
         """The visible check."""
+        if isinstance(task, BeatTask):
+            return self.networks[task.id]
         if isinstance(task, OpenTask):
             return TaskResult(task.id, "open", None, task.points, "A reader marks this task.")
         name, used = self._find(task)
@@ -194,7 +222,7 @@ def _words(hidden: Hidden) -> str:
     )
 
 
-def _not_run(task: Task | OpenTask, status: str, message: str) -> TaskResult:
+def _not_run(task: AnyTask, status: str, message: str) -> TaskResult:
     if isinstance(task, OpenTask):
         return TaskResult(task.id, "open", None, task.points, "A reader marks this task.")
     return TaskResult(task.id, status, 0, task.points, message)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from course import CourseError
-from course.checks.task import OpenTask, Task
+from course.checks.task import AnyTask
 from course.files import write_atomically
 from course.grading.collect import Found
 from course.grading.manual import Asked, Sheet, answer_digest
@@ -30,6 +30,7 @@ __all__ = [
     "changes",
     "handed_in",
     "make",
+    "ranked",
     "read_before",
     "worth",
     "write_changes",
@@ -98,13 +99,28 @@ class Gradebook:
         """The most that one can earn."""
         return sum(self.tasks.values(), Fraction(0))
 
+    def places(self, task: str) -> dict[str, int]:
+        """Student -> place, for a task that measures a network; nothing for others."""
+        marks = ((row.student.id, mark.result) for row in self.graded for mark in row.marks if mark.task == task)
+        return ranked({student: result.measured["gain"] for student, result in marks if result is not None and result.measured})
+
     @property
     def graded(self) -> list[Row]:
         """Those who handed something in that was graded."""
         return [row for row in self.rows if row.result is not None]
 
 
-def worth(tasks: Sequence[Task | OpenTask], rules: Rules) -> dict[str, Fraction]:
+def ranked(gains: dict[str, float]) -> dict[str, int]:
+    """Student -> place, the best first; equal ones share a place.
+
+    >>> ranked({"ada": 2.5, "bob": -1.0, "eve": 2.5})
+    {'ada': 1, 'eve': 1, 'bob': 3}
+    """
+    order = sorted(gains.items(), key=lambda item: (-item[1], item[0]))
+    return {name: 1 + sum(other > gain for other in gains.values()) for name, gain in order}
+
+
+def worth(tasks: Sequence[AnyTask], rules: Rules) -> dict[str, Fraction]:
     """What each task is worth: the rules' points, else the unit's.
 
     Raises:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from course import CourseError
+from course.grading.result import SubmissionResult
 from course.grading.settings import Settings
 
 __all__ = ["main"]
@@ -32,9 +33,14 @@ def main() -> None:
     for line in sys.stdin:
         job = json.loads(line)
         try:
-            _say(replies, {"result": settings.grade(Path(job["path"]), job["name"]).as_dict()})
+            _say(replies, {"result": _graded(settings, job).as_dict()})
         except CourseError as error:  # the machine's fault, not the student's
             _say(replies, {"failed": str(error)})
+
+
+def _graded(settings: Settings, job: dict[str, str]) -> SubmissionResult:
+    extra = {kind: Path(job[kind]) for kind in ("weights", "pictures") if kind in job}
+    return settings.grade(Path(job["path"]), job["name"], **extra)
 
 
 def _say(replies: IO[str], message: dict[str, object]) -> None:

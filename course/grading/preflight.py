@@ -41,9 +41,11 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
         raise CourseError(f"{path.name} cannot be handed in like this. {problem}") from None
     saved = datetime.fromtimestamp(path.stat().st_mtime).strftime("%H:%M on %d %B")
     print(f"{path.name}, as saved at {saved}, run from its top in a fresh process ...", flush=True)
-    result = grade_one(path, load(topic, None, tree=tree), Sandbox(Limits(), unsafe=True), shrink=True)
+    exercise = load(topic, None, tree=tree)
+    there = [path.with_name(task.file) for task in exercise.networks if path.with_name(task.file).is_file()]
+    result = grade_one(path, exercise, Sandbox(Limits(), unsafe=True), shrink=True, weights=there[0] if there else None)
     print(report(result, details=args.details))
-    print(f"\nThe file to hand in:\n  {path.resolve()}")
+    print("\n  ".join([f"\nThe file{'s' * bool(there)} to hand in:", *(str(file.resolve()) for file in (path, *there))]))
     return 0 if all(task.status in ("passed", "open") for task in result.tasks) else 1
 
 

@@ -56,13 +56,16 @@ class TaskResult:
 
     Args:
         id: the task.
-        status: "passed"; "hidden" (the visible cases are right, not all hidden ones); "open" (a reader marks it); "missing" (no such
-            function); "unread" (the file could not be read); "time" (its time was used up before); or the visible check's.
+        status: "passed"; of a network also "partly", "below" (the first threshold) and "refused" (the file); "hidden" (the visible cases
+            are right, not all hidden ones); "open" (a reader marks it); "missing" (no such function or file); "unread" (the file could not
+            be read); "time" (its time was used up before); or the visible check's.
         points: earned; None for a task that a reader marks.
         out_of: what it is worth.
         message: one or two sentences for the student, without any hidden case.
         misconception: the known mistake that explains all wrong answers, hidden ones too; or None.
         visible, hidden: what the cases gave.
+        measured: of a network, "gain" and "half" (dB over the baseline, half a 95 % interval), "psnr", "baseline" (dB), "model",
+            "parameters", "digest".
     """
 
     id: str
@@ -73,6 +76,7 @@ class TaskResult:
     misconception: str | None = None
     visible: Visible | None = None
     hidden: Hidden | None = None
+    measured: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

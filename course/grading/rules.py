@@ -6,6 +6,7 @@
     grace_minutes = 15
     penalty_per_day = 10        # per cent of what was earned, for each day begun
     days_accepted = 5           # later ones earn nothing
+    images = "hidden-images"    # a folder of your own, where a task asks for a trained network
 
     [points]
     correlate = 4
@@ -33,7 +34,7 @@ from course import CourseError
 __all__ = ["Late", "Rules", "read_rules", "read_time", "rounded"]
 
 TIMES = ("roster", "files")
-KEYS = ("unit", "deadline", "timezone", "grace_minutes", "penalty_per_day", "days_accepted", "times", "hidden_cases")
+KEYS = ("unit", "deadline", "timezone", "grace_minutes", "penalty_per_day", "days_accepted", "times", "hidden_cases", "images")
 TABLES = ("points", "extensions")
 FORMATS = (
     "%A, %d %B %Y, %I:%M %p",  # Moodle, English
@@ -68,6 +69,7 @@ class Rules:
         hidden: hidden cases of a task; None for the usual number.
         points: task -> what it is worth here.
         extensions: id, login or email of a student -> their own deadline.
+        images: a folder of the instructor's own, on which networks are judged; None for test images chosen by the key.
     """
 
     unit: str | None = None
@@ -80,6 +82,7 @@ class Rules:
     hidden: int | None = None
     points: dict[str, Fraction] = field(default_factory=dict)
     extensions: dict[str, datetime] = field(default_factory=dict)
+    images: Path | None = None
 
     def late(self, time: datetime | None, *names: str, marked: bool = False) -> Late:
         """How late something is.
@@ -186,6 +189,9 @@ class _Reader:
         if times not in TIMES:
             raise self._wrong("times", times, " or ".join(map(repr, TIMES)))
         unit = self.table.get("unit")
+        images = self.table.get("images")
+        if images is not None and not isinstance(images, str):
+            raise self._wrong("images", images, "a folder, seen from this file")
         if unit is not None and not isinstance(unit, str):
             raise self._wrong("unit", unit, "the slug of a unit")
         return Rules(
@@ -199,6 +205,7 @@ class _Reader:
             hidden=None if hidden is None else int(hidden),
             points={name: self._amount(f"points.{name}", value, 0, 1000) for name, value in self._table("points").items()},
             extensions={name: self._time(f"extensions.{name}", value, zone) for name, value in self._table("extensions").items()},
+            images=None if images is None else (self.path.parent / images).resolve(),
         )
 
     def _wrong(self, key: str, value: object, expected: str) -> CourseError:

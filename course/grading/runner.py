@@ -36,16 +36,19 @@ class Job:
         name: of the result.
         path: the notebook.
         weights: a network's, for a task that asks for one; None if there are none.
+        pictures: packed ones that networks are judged on; None for test pictures chosen by the key.
     """
 
     name: str
     path: Path
     weights: Path | None = None
+    pictures: Path | None = None
 
     @property
     def files(self) -> dict[str, Path]:
         """The files by field."""
-        return {"path": self.path, **({"weights": self.weights} if self.weights is not None else {})}
+        found = {"path": self.path, "weights": self.weights, "pictures": self.pictures}
+        return {kind: path for kind, path in found.items() if path is not None}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from course import ROOT
 from course.grading.exercise import HIDDEN, load
 from course.grading.grade import grade_one
 from course.grading.limits import Limits
+from course.grading.network import load_pictures
 from course.grading.result import FORMAT, SubmissionResult
 from course.grading.sandbox import Sandbox
 
@@ -40,13 +41,15 @@ class Settings:
     unsafe: bool = False
     hide: tuple[str, ...] = ()
 
-    def grade(self, path: Path, name: str = "") -> SubmissionResult:
-        """Grade one file.
+    def grade(self, path: Path, name: str = "", weights: Path | None = None, pictures: Path | None = None) -> SubmissionResult:
+        """Grade what one student handed in: a notebook, and weights where a task asks for some, which are judged on these pictures.
 
         Raises:
             CourseError: there is no such exercise, or no sandbox here; not for anything that a submission does.
         """
-        return grade_one(path, load(self.topic, self.key, self.hidden), self.sandbox, name)
+        return grade_one(
+            path, load(self.topic, self.key, self.hidden), self.sandbox, name, weights=weights, pictures=load_pictures(pictures)
+        )
 
     @functools.cached_property
     def sandbox(self) -> Sandbox:

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from course.checks.task import OpenTask, Task, UnknownTask, get
+from course.checks.task import Task, UnknownTask, get
 from course.grading.gradebook import Gradebook
 
 __all__ = ["Item", "Mistake", "correlation", "items", "mistakes", "totals"]
@@ -89,7 +89,7 @@ def mistakes(book: Gradebook) -> list[Mistake]:
 
 def _hint(task_id: str, name: str) -> str:
     try:
-        task: Task | OpenTask = get(task_id)
+        task = get(task_id)
     except UnknownTask:
         return ""
-    return "" if isinstance(task, OpenTask) else next((m.hint for m in task.misconceptions if m.id == name), "")
+    return next((m.hint for m in task.misconceptions if m.id == name), "") if isinstance(task, Task) else ""

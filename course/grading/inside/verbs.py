@@ -10,6 +10,8 @@
 ``gradient`` the derivatives of inputs and parameters for a given upstream gradient
 ``steps``    call a training step on one batch (and its noise) after another, then read the parameters
 ``state``    the named arrays of an object
+``network``  make a model of the course with these weights; asked of a process in which no cell was run
+``fill``     let it fill holes
 ``forget``   drop all objects
 ===========  ==============================================================================================================
 """
@@ -108,6 +110,17 @@ class Student:
 
     def do_state(self, handle: Handle) -> dict[str, Any]:
         return {"value": encode(self._modules.state(self.objects[handle.number]))}
+
+    def do_network(self, name: str, options: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+        from inpaintlib import models
+
+        model = models.create(name, **options)
+        model.load_state_dict(state)
+        return {"handle": Handle(self._number(model.eval()))}
+
+    def do_fill(self, handle: Handle, image: torch.Tensor, mask: torch.Tensor) -> dict[str, Any]:
+        with torch.no_grad():
+            return {"value": encode(self.objects[handle.number](image, mask).float())}
 
     def do_forget(self) -> dict[str, Any]:
         self.objects.clear()

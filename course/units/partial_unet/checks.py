@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course.checks.task import Misconception, OpenTask, Output, Task
+from course.checks.task import BeatTask, Misconception, OpenTask, Output, Task
 from course.checks.tolerance import EXACT, Tolerance
 from course.units.partial_unet import cases, wrong
 
@@ -128,6 +128,21 @@ LOWEST_MSE = Task(
     tested="up to nine numbers, some of them below the range and some above",
 )
 
+BEAT = BeatTask(
+    id="partial_unet/beat",
+    goal="A network of at most 5 MB that you trained fills thin lines better than a classical method does.",
+    baseline="fast_marching",
+    masks="lines",
+    thresholds=((-3.0, 1), (0.0, 2), (0.75, 3), (1.5, 4)),
+    hints=(
+        "Is the network still learning when the time is up? Then it needs more time, or fewer weights: a narrow network does more steps in ten minutes than a wide one.",
+        "Train on the holes that are asked, `masks.lines`, weight the loss in the hole (`6*hole_l1+valid_l1`), let the learning rate rise and fall (`one_cycle`), and "
+        "keep an average of the weights (`ema`). Two images in a batch make noisy steps; a hundred do not.",
+        "`course_unet` starts from a pyramid of means and learns only what is wrong with it: with `width=16, blocks=1` it needs one to two passes over CIFAR-10. `partial_unet` with "
+        "`width=16` needs some more. Save with `inpaintlib.models.pretrained.save_pretrained(model, \"weights.safetensors\", card={})`.",
+    ),
+)
+
 DEFEND = OpenTask(
     id="partial_unet/defend",
     question="Make two honest tables of the same two inpainters, of which one speaks for the first and one for the second; then write the comparison that you would publish.",
@@ -144,4 +159,4 @@ DEFEND = OpenTask(
     ),
 )
 
-TASKS = [PARAMETERS, MERGE, FAIR_ERRORS, LOWEST_MSE, DEFEND]
+TASKS = [PARAMETERS, MERGE, FAIR_ERRORS, LOWEST_MSE, BEAT, DEFEND]
