@@ -18,7 +18,7 @@ from course.source import Cell
 __all__ = ["Entry", "fill", "read", "unused"]
 
 #: kind -> the field that names where it appeared; misc needs none
-VENUES = {"article": "journal", "inproceedings": "booktitle", "misc": "howpublished"}
+VENUES = {"article": "journal", "inproceedings": "booktitle", "book": "publisher", "misc": "howpublished"}
 FIELDS = {"author", "title", "year", "volume", "doi", "eprint", "url", *VENUES.values()}
 _CITE = re.compile(r"\[@([\w-]+(?:; *@[\w-]+)*)\]")
 _ITEM = re.compile(r"^- \[@([\w-]+)\]", re.MULTILINE)

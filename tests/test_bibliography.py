@@ -110,7 +110,7 @@ def test_code_is_left_alone(tree):
         ("year = {2016}", 'year = "2016"', r"line \d+: 'year = \"2016\",' cannot be read"),
         ("title = {Dilated}", "titel = {Dilated}", "'titel' is unknown"),
         ("title = {Dilated}", "title = {Dil{\\'a}ted}", "cannot be read"),
-        ("@inproceedings{yu", "@book{yu", "the kind is 'book'"),
+        ("@inproceedings{yu", "@thesis{yu", "the kind is 'thesis'"),
         ("@inproceedings{yu2016multi", "@inproceedings{telea2004image", "stands twice"),
     ],
 )
