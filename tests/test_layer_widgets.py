@@ -102,7 +102,9 @@ def test_three_seven_fifteen() -> None:
     assert view.position == (3, 15, 15) and view.seen.bool().sum() == 225
     assert "3 × 3, dilation 4: 15 × 15" in view.describe() and "sees 225 pixels." in view.describe()
     gaps = widgets.ReceptiveField([(3, 1, 4)] * 3)
-    assert "sees 49 pixels of the 625 that its field spans" in gaps.describe()
+    assert "sees 49 pixels of 625." in gaps.describe()
+    both = widgets.ReceptiveField({"growing": STACKS["growing"], "equal": [(3, 1, 4)] * 3})
+    assert both.describe().endswith("last layer. Growing: 225 pixels; equal: 49 pixels of 625.")
 
 
 def test_a_hole_larger_than_the_field_leaves_nothing_known() -> None:

@@ -157,10 +157,11 @@ class GateExplorer(CourseWidget):
             f"gate {self.channel}": self.gate[k],
             "product": self._grey(self.product[k]),
         }
-        ends = order[:2] + order[2:][-2:]  # the two that are most for the hole, the two that are most for what is known
+        others = [channel for channel in order if channel != self.channel]
+        ends = others[:2] + others[2:][-2:]  # the two that are most for the hole, the two that are most for what is known
         titles = [*shown, *(f"gate {channel}" for channel in ends)]
         means = [self._about()["means"][channel - 1] for channel in ends]
-        notes = [*[""] * 4, *(f"known {known:.2f}, hole {hole:.2f}" for known, hole in means)]
+        notes = [*[""] * 4, *(f"known {known:.2f}\nhole {hole:.2f}" for known, hole in means)]
         pictures = [*shown.values(), *(self.gate[channel - 1] for channel in ends)]
         masks: list[Tensor | None] = [self._mask, *[None] * (len(pictures) - 1)]
         drawing = viz.image_grid(pictures, columns=4, titles=titles, masks=masks, notes=notes, width=7.5)

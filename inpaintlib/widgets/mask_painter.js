@@ -1,7 +1,7 @@
 // Paint a hole into a picture; inpainters in Python fill it. Python: mask_painter.py
 import { h, frame, freshId, watch } from "./common.js";
 import { dab, line, paintBrush, paintHoles, picture, scaleFor } from "./raster.js";
-import { photograph } from "./photograph.js";
+import { chooser } from "./photograph.js";
 import { card, failure } from "./cards.js";
 import { questions } from "./questions.js";
 
@@ -72,7 +72,7 @@ function view({ model, el }) {
           button("Inpaint", () => python.ask({ force: true }), { class: "inp-button inp-main" }),
           h("span", { class: "inp-note" }, "The hole is also filled each time you let go of the brush."),
         ),
-        ...ownTools(),
+        ...chooser(model, { complain: (problem) => { status.textContent = problem; }, ask: () => python.ask({ force: true }) }),
         h("p", { class: "inp-note", id: keysId }, KEYS),
       ),
     ),
@@ -81,41 +81,6 @@ function view({ model, el }) {
     spoken,
   );
   el.append(root);
-
-  // A photograph of one's own ----------------------------------------------------------------------------------------------------------
-
-  function ownTools() {
-    const side = model.get("_own");
-    if (!side) return [];
-    const id = freshId("own");
-    const input = h("input", { id, type: "file", accept: "image/*", class: "inp-file", onchange: () => open(input) });
-    const first = button("Back to the first picture", () => want("first"));
-    first.hidden = !model.get("_source");
-    return [
-      h("div", { class: "inp-controls" }, h("label", { for: id }, "Your own photograph:"), input, first),
-      h("p", { class: "inp-note" }, `${model.get("_source") || `It is scaled down to ${side} pixels at most.`} It goes to this notebook’s kernel and nowhere else; saving the notebook saves it, too.`),
-    ];
-  }
-
-  async function open(input) {
-    const [file] = input.files;
-    if (!file) return;
-    const found = await photograph(file, model.get("_own"), model.get("_multiple"));
-    input.value = ""; // the same file can be chosen again
-    if (found.problem) {
-      status.textContent = found.problem;
-      return;
-    }
-    model.set("_upload", new DataView(found.pixels.buffer));
-    model.set("_upload_size", [found.height, found.width]);
-    model.set("_source", found.source);
-    want("own");
-  }
-
-  function want(which) {
-    model.set("_wanted", which);
-    python.ask({ force: true });
-  }
 
   // Painting ---------------------------------------------------------------------------------------------------------------------------
 

@@ -255,7 +255,7 @@ class MaskPainter(CourseWidget):
                 shown[row["name"]] = self.filled[row["name"]]
                 notes.append(row["score"].replace(", ", "\n"))
         masks: Sequence[Tensor | None] = [self.mask, *[None] * (len(shown) - 1)]
-        rows = -(-len(shown) // 4)
+        rows = -(-len(shown) // 5)
         drawing = viz.image_grid(shown, columns=-(-len(shown) // rows), masks=masks, notes=notes)
         return viz.figure_html(drawing, alt=self.describe(), caption="Interactive in a running notebook: paint your own hole.")
 

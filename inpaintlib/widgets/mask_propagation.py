@@ -11,7 +11,7 @@ from torch import Tensor
 from inpaintlib import viz
 from inpaintlib.layers import partial_conv2d
 from inpaintlib.widgets.base import CourseWidget, module
-from inpaintlib.widgets.stack import Layers, Place, check_place, known_plane, planes, read_layers, rgb
+from inpaintlib.widgets.stack import Layers, Place, check_place, known_plane, planes, read_layers
 
 __all__ = ["MaskPropagation"]
 
@@ -98,7 +98,7 @@ class MaskPropagation(CourseWidget):
     def still(self) -> str:
         pictures, notes = {}, []
         for k, m in enumerate(self.masks):
-            pictures["mask" if k == 0 else f"after layer {k}"] = rgb(torch.zeros_like(m), ["paper"])
+            pictures["mask" if k == 0 else f"after layer {k}"] = torch.ones_like(m)
             notes.append(f"{int((m == 0).sum())} holes")
         drawing = viz.image_grid(pictures, columns=len(pictures), masks=self.masks, notes=notes, width=min(9.4, 2.1 * len(pictures)))
         caption = "Interactive in a running notebook: step through the layers, ask a pixel why it is known, and make other holes."

@@ -1,4 +1,5 @@
 // A photograph from the reader's disk, decoded and scaled down by the browser.
+import { h, freshId } from "./common.js";
 
 const LEAST = 16; // pixels a side
 
@@ -39,4 +40,37 @@ export async function photograph(file, side, multiple) {
   const pixels = Uint8Array.from({ length: 3 * width * height }, (_, k) => data[4 * Math.floor(k / 3) + (k % 3)]);
   const brought = scale < 1 ? `, scaled down to ${width} × ${height}` : width < wide || height < tall ? `, cut to ${width} × ${height}` : "";
   return { pixels, width, height, source: `${file.name}: ${size} pixels${brought}.` };
+}
+
+/** What opens a photograph, and brings the first picture back; nothing where the model takes none. */
+export function chooser(model, { complain, ask }) {
+  const side = model.get("_own");
+  if (!side) return [];
+  const id = freshId("own");
+  const input = h("input", { id, type: "file", accept: "image/*", class: "inp-file", onchange: open });
+  const first = h("button", { type: "button", class: "inp-button", onclick: () => want("first") }, "Back to the first picture");
+  first.hidden = !model.get("_source");
+
+  async function open() {
+    const [file] = input.files;
+    if (!file) return;
+    const found = await photograph(file, side, model.get("_multiple"));
+    input.value = ""; // the same file can be chosen again
+    if (found.problem) return complain(found.problem);
+    model.set("_upload", new DataView(found.pixels.buffer));
+    model.set("_upload_size", [found.height, found.width]);
+    model.set("_source", found.source);
+    want("own");
+  }
+
+  function want(which) {
+    model.set("_wanted", which);
+    ask();
+  }
+
+  const what = model.get("_source") || `It is scaled down to ${side} pixels at most.`;
+  return [
+    h("div", { class: "inp-controls" }, h("label", { for: id }, "Your own photograph:"), input, first),
+    h("p", { class: "inp-note" }, `${what} It goes to this notebook’s kernel and nowhere else; saving the notebook saves it, too.`),
+  ];
 }

@@ -12,7 +12,7 @@ from torch import Tensor
 from inpaintlib import layers as geometry
 from inpaintlib import viz
 from inpaintlib.widgets.base import CourseWidget, module
-from inpaintlib.widgets.stack import LARGEST, Layers, Place, check_place, known_plane, planes, read_layers, rgb
+from inpaintlib.widgets.stack import LARGEST, Layers, Place, check_place, known_plane, planes, read_layers
 
 __all__ = ["ReceptiveField"]
 
@@ -79,7 +79,7 @@ class ReceptiveField(CourseWidget):
     @property
     def field(self) -> list[int]:
         """How many pixels across a cell sees after each layer, whether or not they lie inside the image."""
-        return geometry.receptive_field((layer["kernel"], layer["stride"], layer["dilation"]) for layer in self._layers)
+        return _field(self._layers)
 
     @property
     def seen(self) -> Tensor:
@@ -96,9 +96,7 @@ class ReceptiveField(CourseWidget):
 
     def _ways(self) -> list[Tensor]:
         """For the input and each layer up to the one pointed at, in how many ways its cells are seen."""
-        level, row, column = self.position
-        across = [_ways_along(self._layers[:level], [size[axis] for size in self._sizes], (row, column)[axis]) for axis in (0, 1)]
-        return [down[:, None] * right[None] for down, right in zip(*across, strict=True)]
+        return _see(self._layers, self._sizes, self.position)
 
     @traitlets.validate("stack")
     def _must_be_known(self, proposal: Any) -> str:
@@ -118,37 +116,79 @@ class ReceptiveField(CourseWidget):
             self.position = _middle(self._sizes)
 
     def describe(self) -> str:
+        if len(self.stacks) > 1:
+            each = "; ".join(f"{name}: {self._count(*self._from_middle(name))}" for name in self.stacks)
+            return f"The pixels of the input that the middle one sees after the last layer. {each[0].upper()}{each[1:]}."
         level, row, column = self.position
         titles = "; ".join(f"after {layer['title']}: {n} × {n}" for layer, n in zip(self._layers, self.field, strict=True))
-        count = int((self.seen > 0).sum())
-        field = self.field[level - 1]
-        gaps = "" if count == field**2 else f" of the {field**2} that its field spans"
-        known = ""
-        if self.mask:
-            known = f", {int(((self.seen > 0) & (torch.tensor(self.mask) == 1)).sum())} of them known"
         return (
             f"The receptive field, layer by layer. {titles[0].upper()}{titles[1:]}. The cell in row {row + 1}, column {column + 1} after "
-            f"layer {level} sees {count} pixels{gaps}{known}."
+            f"layer {level} sees {self._count(self.field[level - 1], self.seen)}."
         )
 
     def still(self) -> str:
-        level, row, column = self.position
         pictures, notes = {}, []
-        for k, ways in enumerate(self._ways()):
-            cells = (ways > 0).long()
-            if k == level:
-                cells[row, column] = 2
-            if k == 0 and self.mask:
-                cells = torch.where((cells > 0) & (torch.tensor(self.mask) == 0), 3, cells)
-            name = "input" if k == 0 else f"{k}: {self._layers[k - 1]['title']}"
-            pictures[name] = rgb(cells, ["paper", "seen", "chosen", "seen hole"])
-            notes.append(f"{int((ways > 0).sum())} seen" if k == 0 else f"sees {self.field[k - 1]} × {self.field[k - 1]}")
+        if len(self.stacks) > 1:  # what each of them sees of the input
+            for name in self.stacks:
+                field, seen = self._from_middle(name)
+                pictures[name] = _coloured(seen, self.mask)
+                notes.append(self._count(field, seen).replace("pixels", "seen").replace(", ", "\n"))
+        else:
+            level, row, column = self.position
+            for k, ways in enumerate(self._ways()):
+                name = "input" if k == 0 else f"{k}: {self._layers[k - 1]['title']}"
+                pictures[name] = _coloured(ways, self.mask if k == 0 else [])
+                notes.append(f"{int((ways > 0).sum())} seen" if k == 0 else f"sees {self.field[k - 1]} × {self.field[k - 1]}")
+                if k == level:
+                    pictures[name][:, row, column] = _colour(viz.VERMILLION)
         masks: list[Tensor | None] = [None] * len(pictures)
         if self.mask:
-            masks[0] = ((torch.tensor(self.mask) == 1) | (self.seen > 0)).float()
+            known = torch.tensor(self.mask) == 1
+            unseen = [known | (picture != _colour(viz.ORANGE)[:, None, None]).any(0) for picture in pictures.values()]
+            masks = [where.float() for where in unseen] if len(self.stacks) > 1 else [unseen[0].float(), *masks[1:]]
         drawing = viz.image_grid(pictures, columns=len(pictures), masks=masks, notes=notes, width=min(9.4, 2.1 * len(pictures)))
         caption = "Interactive in a running notebook: point at any cell after any layer and see what it sees."
         return viz.figure_html(drawing, alt=self.describe(), caption=caption)
+
+    def _from_middle(self, name: str) -> tuple[int, Tensor]:
+        """The field of a stack, and in how many ways the middle of its last layer sees each pixel."""
+        stack = self.stacks[name]
+        level, *middle = _middle(planes(stack, self.size))
+        return _field(stack)[-1], _see(stack, planes(stack, self.size), (level, middle[0], middle[1]))[0]
+
+    def _count(self, field: int, seen: Tensor) -> str:
+        """How much is seen, in words."""
+        count = int((seen > 0).sum())
+        text = f"{count} pixels" + ("" if count == field**2 else f" of {field**2}")
+        known = int(((seen > 0) & (torch.tensor(self.mask) == 1)).sum()) if self.mask else 0
+        return f"{text}, {known} of them known" if self.mask else text
+
+
+def _colour(name: str) -> Tensor:
+    """(3,) in [0, 1] of a colour such as "#0072B2"."""
+    return torch.tensor([int(name[k : k + 2], 16) / 255 for k in (1, 3, 5)], dtype=torch.float64)
+
+
+def _coloured(ways: Tensor, mask: list[list[int]]) -> Tensor:
+    """A plane as a picture (3, H, W): the bluer, the more ways; holes orange, and where they are seen between both."""
+    strength = torch.where(ways > 0, 0.25 + 0.75 * (ways / ways.max().clamp(min=1)).sqrt(), 0.0)
+    paper = torch.ones(3, *ways.shape, dtype=torch.float64)
+    if mask:
+        hole = torch.tensor(mask) == 0
+        paper = torch.where(hole, _colour(viz.ORANGE)[:, None, None], paper)
+        strength = torch.where(hole & (ways > 0), 0.6, strength)
+    return paper + strength * (_colour(viz.BLUE)[:, None, None] - paper)
+
+
+def _field(stack: list[dict[str, Any]]) -> list[int]:
+    return geometry.receptive_field((layer["kernel"], layer["stride"], layer["dilation"]) for layer in stack)
+
+
+def _see(stack: list[dict[str, Any]], sizes: list[tuple[int, int]], place: tuple[int, int, int]) -> list[Tensor]:
+    """For the input and each layer up to that of the place, in how many ways its cells are seen from there."""
+    level, *cell = place
+    across = [_ways_along(stack[:level], [size[axis] for size in sizes], cell[axis]) for axis in (0, 1)]
+    return [down[:, None] * right[None] for down, right in zip(*across, strict=True)]
 
 
 def _ways_along(layers: list[dict[str, Any]], sides: list[int], index: int) -> list[Tensor]:

@@ -7,19 +7,17 @@ from typing import Any
 
 import torch
 import traitlets
-from torch import Tensor, nn
+from torch import nn
 
-from inpaintlib import viz
 from inpaintlib._check import describe
 from inpaintlib.layers import output_size
 from inpaintlib.viz.pictures import plane
 
-__all__ = ["Layers", "Place", "known_plane", "planes", "read_layers", "rgb"]
+__all__ = ["Layers", "Place", "known_plane", "planes", "read_layers"]
 
 Layers = Iterable[Any]  # (kernel, stride, dilation), the same with a name behind, or a module with these attributes
 _MOST = {"kernel": 15, "stride": 8, "dilation": 64}
 MOST_LAYERS, LARGEST = 8, 64  # planes that stand beside each other; cells a side that can be pointed at
-_COLOURS = {"paper": "#ffffff", "hole": viz.ORANGE, "seen": viz.BLUE, "seen hole": viz.PURPLE, "chosen": viz.VERMILLION, "ink": viz.INK}
 
 
 class Place(traitlets.Tuple):
@@ -117,9 +115,3 @@ def known_plane(mask: Any, most: int = LARGEST) -> list[list[int]]:
     if not ((values == 0) | (values == 1)).all():
         raise ValueError(f"mask has values from {values.min():g} to {values.max():g}; expected only 1 (known) and 0 (hole).")
     return values.astype(int).tolist()
-
-
-def rgb(cells: Tensor, names: Sequence[str]) -> Tensor:
-    """A plane of numbers as a picture (3, H, W): number k gets the colour called ``names[k]``."""
-    palette = torch.tensor([[int(_COLOURS[name][k : k + 2], 16) / 255 for k in (1, 3, 5)] for name in names])
-    return palette[cells.long()].permute(2, 0, 1)
