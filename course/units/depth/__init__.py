@@ -1,0 +1,1 @@
+"""How deep should it be?: lesson, exercise, checks, hidden cases, mutants."""
