@@ -150,6 +150,20 @@ def test_attention_sees_the_other_end(attention):
     assert bool(reached) == attention
 
 
+def test_a_mirrored_look_makes_mirrored_pictures_and_is_for_use_only():
+    image, mask = damage(size=(32, 32))
+    torch.manual_seed(0)
+    once = models.create("course_unet", width=4).eval()
+    twice = models.create("course_unet", width=4, mirror=True).eval()
+    twice.load_state_dict(once.state_dict())
+    with torch.no_grad():
+        here, there = once(image, mask), once(image.flip(-1), mask.flip(-1)).flip(-1)
+        assert float((here - there).abs().max()) > 1e-4  # the network itself prefers a side
+        assert torch.allclose(twice(image, mask), (here + there) / 2, atol=1e-6)
+        assert torch.allclose(twice(image.flip(-1), mask.flip(-1)), twice(image, mask).flip(-1), atol=1e-6)
+        assert torch.equal(twice.train()(image, mask), once.train()(image, mask))
+
+
 def test_it_learns_to_beat_its_start():
     torch.manual_seed(0)
     model = models.create("course_unet", width=8, blocks=1)

@@ -199,9 +199,9 @@ def first_model(name: str, options: dict[str, Any], start: str | None) -> tuple[
     if start is None:
         return models.create(name, **options), {}
     saved, state, card = load_pretrained(start)
-    model = models.create(name, **saved | options)
+    model = models.create(name, **saved | options)  # an option may be another, as long as the weights still fit
     shapes = {key: tensor.shape for key, tensor in model.state_dict().items()}
-    if any(saved.get(key) != value for key, value in options.items()) or shapes != {key: tensor.shape for key, tensor in state.items()}:
+    if shapes != {key: tensor.shape for key, tensor in state.items()}:
         asked = f"{name} with {options}" if options else name
         raise ValueError(f"--start {report.plain_path(start)}: these weights were made with {saved}, which does not fit {asked}.")
     model.load_state_dict(state)
