@@ -27,7 +27,7 @@ NAME = "inpainting-course"
 FILES = (".gitignore", "LICENSE", "constraints.txt", "environment.yml", "pyproject.toml", "course/syllabus.toml")
 FOLDERS = {
     "inpaintlib": (".py", ".toml", ".safetensors", ".md", ".js", ".css"),
-    "course/checks": (".py", ".js", ".css"),
+    "course/checks": (".py", ".js", ".css"), "course/networks": (".py",),
     "docs/results": (".json",),  # of longer runs, which lessons show
 }
 #: What a student's verbs are made of: lab, check-submission, reset, doctor.

@@ -63,12 +63,14 @@ def add(notebook: dict[str, Any], code: str, place: int = 3, **metadata: Any) ->
     return notebook
 
 
-def grade(notebook: dict[str, Any] | str | bytes, folder: Path, topic: str = TOPIC, name: str = "ada", **limits: Any) -> SubmissionResult:
-    """Hand it in and have it graded."""
+def grade(
+    notebook: dict[str, Any] | str | bytes, folder: Path, topic: str = TOPIC, name: str = "ada", weights: Path | None = None, **limits: Any
+) -> SubmissionResult:
+    """Hand it in, with the weights of a network if a task asks for them, and have it graded."""
     path = folder / f"{name}.ipynb"
     data = json.dumps(notebook) if isinstance(notebook, dict) else notebook
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return grade_one(path, exercise(topic), Sandbox(Limits(**{**vars(SMALL), **limits})))
+    return grade_one(path, exercise(topic), Sandbox(Limits(**{**vars(SMALL), **limits})), weights=weights)
 
 
 def points(result: SubmissionResult) -> dict[str, int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 import math
 import os
@@ -20,8 +21,6 @@ from safetensors.torch import save
 from course import CourseError
 from course.__main__ import main
 from course.checks import BeatTask, check, get, hint, look
-from course.checks.beat import Trial, fill, handed_in, score, solution, visible
-from course.checks.weights import OPTIONS, BadWeights, Weights, build, read, same_as
 from course.grading.collect import collect
 from course.grading.grade import grade_one
 from course.grading.limits import Limits
@@ -30,6 +29,8 @@ from course.grading.process import Process
 from course.grading.runner import Job, Store
 from course.grading.sandbox import Sandbox
 from course.grading.settings import Settings
+from course.networks.judge import Trial, fill, handed_in, score, solution, visible
+from course.networks.weights import OPTIONS, BadWeights, Weights, build, read, same_as
 from inpaintlib import baselines, models
 from inpaintlib.models import pretrained
 
@@ -73,7 +74,8 @@ def changed(path, **entries):
 )
 def test_every_model_that_may_be_handed_in_comes_back_as_it_was_saved(name, options, tmp_path):
     weights = read(saved(tmp_path, name, **options), LARGEST)
-    assert (weights.name, weights.options) == (name, options) and set(options) == set(OPTIONS[name])
+    made = models.create(name, **options)
+    assert (weights.name, weights.options) == (name, made.options) and set(inspect.signature(type(made)).parameters) == set(OPTIONS[name])
     again = build(weights)
     torch.manual_seed(0)
     first = models.create(name, **options).eval()
@@ -208,7 +210,8 @@ def test_weights_that_come_with_the_course_are_not_ones_own(name):
 def test_weights_are_the_same_as_others_if_hardly_anything_was_changed(tmp_path):
     mine = read(saved(tmp_path), LARGEST)
     near = {key: value * (1 + 0.001 * torch.rand(value.shape)) if value.is_floating_point() else value for key, value in mine.state.items()}
-    assert same_as(Weights(mine.name, mine.options, near), [tmp_path / "weights.safetensors"]) == "weights"
+    for options in (mine.options, {**mine.options, "mirror": True}):
+        assert same_as(Weights(mine.name, options, near), [tmp_path / "weights.safetensors"]) == "weights"
     far = {key: value * 1.1 if value.is_floating_point() else value for key, value in mine.state.items()}
     assert same_as(Weights(mine.name, mine.options, far), [tmp_path / "absent", tmp_path / "weights.safetensors"]) == ""
 

@@ -26,10 +26,11 @@ import torch.nn.functional as F
 
 from course import Tree, source, syllabus
 from course.checks import Case, check, get, names, run, score
-from course.checks.beat import solution as weights_of
 from course.checks.judge import diagnose, expected_answer, judge
+from course.checks.probe import Here
 from course.checks.run import draw_cases
 from course.checks.task import BeatTask, OpenTask, Task
+from course.networks.judge import solution as weights_of
 
 UNITS = Path(__file__).resolve().parents[1] / "course" / "units"
 READY = [unit.slug for unit in syllabus.load(Tree(UNITS.parents[1])).units if unit.ready]
@@ -39,6 +40,11 @@ TASKS = [name for topic in TOPICS for name in names(topic)]
 CODED = [name for name in TASKS if isinstance(get(name), Task)]
 BEAT = [name for name in TASKS if isinstance(get(name), BeatTask)]  # tests/test_beat.py has their tests
 KEY = b"the key of the tests, not of a class"
+
+
+def asked(task, function, case: Case):
+    """What a function answers, through the task's probe where it has one."""
+    return task.call(function, case) if task.probe is None else task.probe(Here(function, task.given), **case.fresh())
 
 
 def part(topic: str, name: str) -> types.ModuleType:
@@ -265,7 +271,7 @@ def test_hidden_cases_alone_reject_every_mutant_with_its_diagnosis(name):
         outcomes = []
         for case, expected in drawn:
             with contextlib.suppress(Exception), np.errstate(all="ignore"):
-                outcomes.append(judge(task, case, task.call(pair.fresh, case), expected))
+                outcomes.append(judge(task, case, asked(task, pair.fresh, case), expected))
         assert any(outcome.status != "right" for outcome in outcomes) or len(outcomes) < len(drawn), mistake
         if all(outcome.got is not None for outcome in outcomes) and len(outcomes) == len(drawn):
             found = diagnose(task, outcomes)
@@ -368,7 +374,7 @@ def test_hidden_cases_come_from_the_key_and_the_solution_passes_them(name):
     task = get(name)
     cases = hidden(name, 40)
     for case in cases:
-        outcome = judge(task, case, task.call(solution(name), case))
+        outcome = judge(task, case, asked(task, solution(name), case))
         assert outcome.status == "right", f"{case}\n{outcome.message}"
         assert all(isinstance(value, torch.Tensor | int | float | list | tuple) for value in case.arguments.values())
 

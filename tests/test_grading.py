@@ -39,6 +39,7 @@ from course.grading.seccomp import filter_program
 from course.grading.session import Session
 from course.grading.settings import Settings
 from course.grading.submission import Cell, Unreadable, read
+from course.networks.judge import solution as weights_of
 
 FULL = {"output_size": 1, "correlate": 3, "convolve": 2, "seen": 2, "mean_filter": 2, "design": None}
 TOPICS = [t for t in dict.fromkeys(name.partition("/")[0] for name in names()) if list((ROOT / "exercises").glob(f"[0-9][0-9]_{t}.ipynb"))]
@@ -176,13 +177,16 @@ def test_names_that_a_task_rules_out_are_flagged(tmp_path):
 @needs_sandbox
 @pytest.mark.parametrize("topic", TOPICS)
 def test_the_solution_in_the_students_notebook_scores_all_points_and_the_stub_none(topic, tmp_path):
-    result = grade(solved(topic), tmp_path, topic)
+    networks = [task.id for task in exercise(topic).networks]
+    result = grade(solved(topic), tmp_path, topic, weights=weights_of(networks[0]) if networks else None)
     assert all(task.status in ("passed", "open") for task in result.tasks), [(t.id, t.status, t.message) for t in result.tasks]
-    assert result.points == result.out_of > 0 and result.flags == () and result.starts == 1 and result.notes == ()
+    assert result.points == result.out_of > 0 and result.starts == 1 and result.notes == ()
+    assert result.flags == tuple(f"{name}: nearly the weights of the solution" for name in networks)
     assert all(task.hidden.cases == 20 and task.hidden.failed == 0 for task in result.tasks if task.hidden)
     assert SubmissionResult.from_dict(json.loads(json.dumps(result.as_dict()))) == result
     untouched = grade(handed_out(topic), tmp_path, topic)
-    assert untouched.points == 0 and set(statuses(untouched).values()) == {"stub", "open"} and untouched.notes == ()
+    missing = {"missing"} if networks else set()
+    assert untouched.points == 0 and set(statuses(untouched).values()) == {"stub", "open"} | missing and untouched.notes == ()
 
 
 BROKEN = """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -17,9 +18,8 @@ from typing import Any
 
 from course.checks import points
 from course.checks.look import draw_example
-from course.checks.network import BeatResult, look_at
 from course.checks.policy import ruled_out
-from course.checks.result import CheckResult, Misuse, Note, OpenResult, inline
+from course.checks.result import Misuse, Note, OpenResult, inline
 from course.checks.run import run
 from course.checks.task import BeatTask, OpenTask, UnknownTask, WrongCall, get
 
@@ -29,7 +29,7 @@ __all__ = ["CheckFailed", "check", "hint", "look", "score", "strict"]
 class CheckFailed(AssertionError):
     """A check that had to pass did not; ``result`` says what was found."""
 
-    def __init__(self, result: CheckResult | BeatResult) -> None:
+    def __init__(self, result: Any) -> None:
         super().__init__(str(result))
         self.result = result
 
@@ -67,7 +67,7 @@ def _friendly(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_friendly
-def check(task_id: str, function: Callable[..., Any] | str | os.PathLike[str] | None = None) -> CheckResult | BeatResult | OpenResult:
+def check(task_id: str, function: Callable[..., Any] | str | os.PathLike[str] | None = None) -> Any:
     """Try a function on the cases of a task and show what was found.
 
     The cases are the same at every call; together they take at most 5 seconds.
@@ -77,7 +77,8 @@ def check(task_id: str, function: Callable[..., Any] | str | os.PathLike[str] | 
         function: yours; the name of your file for a task that asks for weights; nothing for one that a reader marks.
 
     Returns:
-        a :class:`~course.checks.result.CheckResult`: ``passed``, ``status``, ``misconception``, ``case``, ``got``, ``expected``.
+        a :class:`~course.checks.result.CheckResult`: ``passed``, ``status``, ``misconception``, ``case``, ``got``, ``expected``; of weights
+        a :class:`~course.networks.result.BeatResult`.
 
     Raises:
         UnknownTask, WrongCall, NotImplementedError, CheckFailed: only where answers must be right, see the head of this file; elsewhere a
@@ -103,10 +104,11 @@ def check(task_id: str, function: Callable[..., Any] | str | os.PathLike[str] | 
     return _show(result)
 
 
-def _check_weights(task: BeatTask, file: object) -> BeatResult:
+def _check_weights(task: BeatTask, file: object) -> Any:
+    """By name, so that the figures of notebooks without such a task do not hang on every model; see course/networks/__init__.py."""
     if not isinstance(file, str | os.PathLike) or not os.fspath(file):
         raise WrongCall(f'check("{task.id}", ...) needs the name of your file, check("{task.id}", "{task.file}"); got {file!r:.40}.')
-    result = look_at(task, Path(file))
+    result = importlib.import_module("course.networks.result").look_at(task, Path(file))
     points.record(result)
     if strict():
         _raise_if_stub(result.status, result.got)

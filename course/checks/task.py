@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from course.checks.beat import BeatTask
 from course.checks.tolerance import Tolerance
 
 if TYPE_CHECKING:
@@ -170,6 +169,47 @@ class OpenTask:
     def points(self) -> int:
         """The sum of the rubric."""
         return sum(points for points, _ in self.rubric)
+
+
+@dataclass(frozen=True, eq=False)
+class BeatTask:
+    """A task whose answer is a file of weights.
+
+    Args:
+        id: ``"topic/name"``.
+        goal: one sentence.
+        baseline: the inpainter to beat, by its name in ``inpaintlib.baselines``.
+        masks: the kind of holes, a name of ``inpaintlib.masks.KINDS``.
+        thresholds: (dB over the baseline, points from there on), rising.
+        hints: three, each saying more.
+        images: how many pictures are filled.
+        largest: bytes of the file at most.
+        file: what it is called.
+    """
+
+    id: str
+    goal: str
+    baseline: str
+    masks: str
+    thresholds: tuple[tuple[float, int], ...]
+    hints: tuple[str, str, str]
+    images: int = 200
+    largest: int = 5_000_000
+    file: str = "weights.safetensors"
+    kind: Literal["beat a baseline"] = field(default="beat a baseline", init=False)
+
+    @property
+    def points(self) -> int:
+        """What the highest threshold gives."""
+        return self.thresholds[-1][1]
+
+    def earned(self, gain: float) -> int:
+        """The points of a network that is so many dB above the baseline.
+
+        >>> BeatTask("a/b", "", "mean_fill", "lines", ((0.0, 1), (1.5, 3)), ("", "", "")).earned(1.49)
+        1
+        """
+        return max((points for least, points in self.thresholds if gain >= least), default=0)
 
 
 AnyTask = Task | BeatTask | OpenTask

@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 
 from course import CourseError
-from course.checks.beat import BeatTask, Score, Trial, handed_in, score, solution, visible
 from course.checks.keyed import KeyedRandom
-from course.checks.weights import BadWeights, Weights, same_as
+from course.checks.task import BeatTask
 from course.grading.inside.codec import Handle, ProtocolError, decode
 from course.grading.process import Died, Process
 from course.grading.result import TaskResult
+from course.networks.judge import Score, Trial, handed_in, score, solution, visible
+from course.networks.weights import BadWeights, Weights, same_as
 
 __all__ = ["grade_network", "hidden_trial", "load_pictures", "pack_pictures"]
 

@@ -21,7 +21,7 @@ from course.grading.runner import Helper, Job
 
 __all__ = ["grade_there", "unfit", "version"]
 
-DECIDE = ("course/checks", "course/grading", "inpaintlib")  # code that a mark depends on, beside the unit's
+DECIDE = ("course/checks", "course/grading", "course/networks", "inpaintlib")  # code that a mark depends on, beside the unit's
 LIBRARIES = ("torch", "numpy")
 
 _own = threading.local()

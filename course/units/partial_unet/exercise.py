@@ -222,7 +222,7 @@ check("partial_unet/beat", "weights.safetensors")
 # It starts from a pyramid of means and learns what is wrong with that, which is why it needs so little time. What it reaches on the pictures of this machine:
 
 # %% tags=["solution"]
-from course.checks.beat import solution
+from course.networks.judge import solution
 
 check("partial_unet/beat", solution("partial_unet/beat"))
 

@@ -6,9 +6,10 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
-from course.checks.beat import BeatTask, Score, fill, handed_in, score, signed, visible
 from course.checks.result import FRAME, _SelfShowing, inline
-from course.checks.weights import BadWeights
+from course.checks.task import BeatTask
+from course.networks.judge import Score, fill, handed_in, score, signed, visible
+from course.networks.weights import BadWeights
 
 __all__ = ["BeatResult", "look_at"]
 
@@ -37,7 +38,7 @@ class BeatResult(_SelfShowing):
 
     @property
     def status(self) -> str:
-        """As :class:`course.checks.beat.Score` has it."""
+        """As :class:`course.networks.judge.Score` has it."""
         return self.found.status
 
     @property

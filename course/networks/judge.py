@@ -8,63 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from course.checks.weights import BadWeights, Weights, build, read, same_as
+from course.checks.task import BeatTask
+from course.networks.weights import BadWeights, Weights, build, read, same_as
 
-__all__ = ["BeatTask", "Score", "Trial", "fill", "handed_in", "score", "signed", "solution", "visible"]
+__all__ = ["Score", "Trial", "fill", "handed_in", "score", "signed", "solution", "visible"]
 
 ENOUGH = 50.0  # dB above which nobody sees a difference; else flat pictures, which anything fills nearly exactly, would decide
 CERTAIN = 1.96  # half a 95 % interval of a mean, in standard errors
 ROOT = Path(__file__).resolve().parents[2]
 Status = Literal["passed", "partly", "below", "refused", "stub"]
 Fill = Callable[[Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True, eq=False)
-class BeatTask:
-    """A task whose answer is a file of weights.
-
-    Args:
-        id: ``"topic/name"``.
-        goal: one sentence.
-        baseline: the inpainter to beat, by its name in ``inpaintlib.baselines``.
-        masks: the kind of holes, a name of ``inpaintlib.masks.KINDS``.
-        thresholds: (dB over the baseline, points from there on), rising.
-        hints: three, each saying more.
-        images: how many pictures are filled.
-        largest: bytes of the file at most.
-        file: what it is called.
-    """
-
-    id: str
-    goal: str
-    baseline: str
-    masks: str
-    thresholds: tuple[tuple[float, int], ...]
-    hints: tuple[str, str, str]
-    images: int = 200
-    largest: int = 5_000_000
-    file: str = "weights.safetensors"
-    kind: Literal["beat a baseline"] = field(default="beat a baseline", init=False)
-
-    @property
-    def points(self) -> int:
-        """What the highest threshold gives."""
-        return self.thresholds[-1][1]
-
-    def earned(self, gain: float) -> int:
-        """The points of a network that is so many dB above the baseline.
-
-        >>> BeatTask("a/b", "", "mean_fill", "lines", ((0.0, 1), (1.5, 3)), ("", "", "")).earned(1.49)
-        1
-        """
-        return max((points for least, points in self.thresholds if gain >= least), default=0)
 
 
 @dataclass(frozen=True, eq=False)
