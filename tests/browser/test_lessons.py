@@ -45,7 +45,7 @@ def test_welcome_is_painted_with_mouse_and_keyboard(lab: Lab, page: Page) -> Non
     run_all(page)
     canvas = page.locator("canvas.inp-canvas").first
     canvas.scroll_into_view_if_needed()
-    expect(page.locator(".inp-results canvas")).to_have_count(7)  # six inpainters and the original
+    expect(page.locator(".inp-results canvas")).to_have_count(8)  # seven inpainters and the original
     start = results(page)
 
     box = canvas.bounding_box()

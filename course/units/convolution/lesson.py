@@ -255,13 +255,22 @@ conv, pool = (3, 1, 1), (2, 2, 1)
 print("conv, pool, conv, pool, conv:", field([conv, pool, conv, pool, conv]))
 
 # %% [markdown]
+# Where do these pixels lie? **Point at any cell of any layer**, or go there with Tab and the arrow keys: in all layers before it, blue is what it sees. Then choose the dilations 2, 2, 2 and 4, 4, 4.
+# Which pixels are never seen? And what does a pixel at the border see?
+
+# %%
+threes = {f"dilations {a}, {b}, {c}": [(3, 1, a), (3, 1, b), (3, 1, c)] for a, b, c in [(1, 2, 4), (1, 1, 1), (2, 2, 2), (4, 4, 4)]}
+pooled = (2, 2, 1, "max pooling")
+widgets.ReceptiveField(threes | {"strides 2, 2, 2": [(3, 2, 1)] * 3, "conv, pool, conv, pool, conv": [conv, pooled, conv, pooled, conv]})
+
+# %% [markdown]
 # Do not trust a formula that you can test. A pixel lies in the receptive field exactly if the output *changes* when the pixel does: if the
 # derivative of the output with respect to that pixel is not 0. PyTorch computes derivatives for us: mark a tensor with `requires_grad=True`, compute something from it,
 # call `.backward()` on the result, and find the derivatives in `.grad`.
 
-# %%
+# %% tags=["compare"]
 def what_it_sees(dilations, size=31):
-    """How strongly the output's centre depends on each input pixel, through 3 x 3 layers of ones."""
+    """In how many ways the output's centre depends on each input pixel, through 3 x 3 layers of ones."""
     x = torch.zeros(1, 1, size, size, requires_grad=True)
     y = x
     for d in dilations:
@@ -270,21 +279,13 @@ def what_it_sees(dilations, size=31):
     return x.grad[0, 0]
 
 
-seen = {str(d): what_it_sees(d) for d in ([1, 1, 1], [1, 2, 4], [2, 2, 2], [4, 4, 4])}
-viz.show(
-    viz.image_row(
-        {f"dilations {name[1:-1]}": field / field.max() for name, field in seen.items()},
-        notes=[f"{int((field > 0).sum())} pixels" for field in seen.values()],
-    ),
-    alt="Four squares. Dilations 1 1 1: a small bright patch, strongest in its centre. Dilations 1 2 "
-    "4: a larger, plaid without gaps, brightest in its middle. Dilations 2 2 2 "
-    "and 4 4 4: a lattice of dots with black pixels between them that are never seen.",
-    caption="The pixels that one output pixel depends on, brighter where they count more often. Equal "
-    "dilations leave gaps in the lattice.",
-)
+for dilations in ([1, 1, 1], [1, 2, 4], [2, 2, 2], [4, 4, 4]):
+    width = field([(3, 1, d) for d in dilations])[-1]
+    seen = int((what_it_sees(dilations) > 0).sum())
+    print(f"dilations {dilations}: {width:2d} x {width:2d} = {width**2:3d} pixels in the field, {seen:3d} of them seen")
 
 # %% [markdown]
-# Two things to see. The dilations 1, 2, 4 reach every pixel of a large field, though not all equally often. Repeating the *same* dilation 2 or 4 leaves gaps: the
+# Two things to see. The dilations 1, 2, 4 reach every pixel of a large field, though not all equally often: the darker a cell of the widget, the more ways lead to it. Repeating the *same* dilation 2 or 4 leaves gaps: the
 # pixels between the dots are never looked at, however many layers follow. This is known as the *gridding* artefact.
 
 # %% [markdown]

@@ -300,26 +300,15 @@ for name, gate in after.items():
 
 # %% [markdown]
 # *How this was computed: one test image, one hole; for each layer the mean over its channels.* Training has opened a difference between the hole and the rest. Look at the middle rows, too: after some seconds of training the deepest layers, at a quarter of the size, have hardly learned to tell the two apart. The short way over the skips learns first, and the long one wakes up later (the full profile
-# trains sixteen times as long). Here are, from five layers, the channel that prefers known pixels most, and the one that prefers the hole most.
+# trains sixteen times as long). Here are five layers, each with its channels in the order of that number. **Pick a channel, and see its gate between its feature and their product**; point at a pixel, in the hole and beside it,
+# to see the two multiplied out. Then choose another layer.
 
 # %%
 show = ["at_full", "at_half.1", "merge_half", "to_full", "merge_full"]
-most, least = [], []
-for name in show:
-    order = prefers_known(after[name], its_hole).argsort()
-    least.append(after[name][0, order[0]])
-    most.append(after[name][0, order[-1]])
-viz.show(
-    viz.image_grid(
-        [*most, *least], columns=5, column_titles=show, row_titles=["for known", "for the hole"], width=6.5
-    ),
-    alt="Two rows of five gates from the first to the last layer. In the lower row the place of the square hole is bright, most clearly in the early layers; "
-    "in the upper row it is dim or hardly to be seen, and some gates follow the picture.",
-    caption="Division of labour: some channels listen to what is known, others to the hole, and some to the picture.",
-)
+widgets.GateExplorer(net, one, its_hole, layers=show, layer="to_full")
 
 # %% [markdown]
-# The last three layers stand at the *end* of the network. Partial convolution's mask would have been all ones long since. Here the hole still shows in the lower row: the feature channels carried it along. That is the answer to the question at the top: *this* layer may trust both pixels differently.
+# Some channels listen to what is known, others to the hole, and some to the picture. The last three layers stand at the *end* of the network. Partial convolution's mask would have been all ones long since. Here the hole still shows in the gates, above all at the two ends of the row: the feature channels carried it along. That is the answer to the question at the top: *this* layer may trust both pixels differently.
 #
 # ### Do the gates matter, or do they only look pretty?
 #
@@ -408,29 +397,14 @@ for n in range(1, 6):
     print(f"{n:6d}   {', '.join(map(str, rates)):15}  {doubled:5d}   {same:7d}   {9 * n:19d}")
 
 # %% [markdown]
-# The field grows **exponentially**, the number of weights **linearly**. Do not believe the formula: take derivatives. A pixel is seen if the output changes with it.
+# The field grows **exponentially**, the number of weights **linearly**. Below is a hole of 20 x 20, and a pixel in its middle: in the input, blue is what it sees. Which stacks of layers find anything known for it? And how much of
+# their wide field do the dilations 4, 4, 4 see at all? (That the widget tells the truth, [convolution](unit:convolution) has tested with derivatives.)
 
 # %%
-def seen_after(rates, size=31):
-    """How strongly the middle output depends on each pixel: (size, size), the largest 1."""
-    x = torch.zeros(1, 1, size, size, requires_grad=True)
-    y = x
-    for rate in rates:
-        y = F.conv2d(y, ones, padding=rate, dilation=rate)
-    y[0, 0, size // 2, size // 2].backward()
-    return (x.grad[0, 0] > 0).float(), x.grad[0, 0] / x.grad.max()
-
-
-fields = {f"dilations {', '.join(map(str, r))}": seen_after(r) for r in ([1], [1, 2], [1, 2, 4], [1, 1, 1], [4, 4, 4])}
-viz.show(
-    viz.image_row(
-        {name: strength.sqrt() for name, (_, strength) in fields.items()},
-        notes=[f"{int(seen.any(0).nonzero().max() - seen.any(0).nonzero().min()) + 1} wide, {int(seen.sum())} pixels" for seen, _ in fields.values()],
-        width=7.5,
-    ),
-    alt="Five squares: a patch 3 wide, 7 wide, 15 wide without gaps, all for growing dilations; for 1, 1, 1 a patch 7 wide; for 4, 4, 4 a wide lattice of single dots.",
-    caption="Which pixels the one in the middle sees, brighter = more often. The last one is wide and nearly blind.",
-)
+twenty = torch.ones(31, 31)
+twenty[6:26, 5:25] = 0
+rates = [(1, 2, 4), (1, 1, 1), (4, 4, 4), (1, 2, 4, 8)]
+widgets.ReceptiveField({f"dilations {', '.join(map(str, r))}": [(3, 1, rate) for rate in r] for r in rates}, mask=twenty)
 
 # %% [markdown]
 # The dilations have to *grow*. Repeating a large one gives a wide field full of gaps, the **gridding** that you know. Our network halves the image twice and then dilates. What does its middle see?

@@ -193,18 +193,13 @@ viz.show(
 predict("partial_convolution/square_hole")
 
 # %%
-hole = torch.ones(1, 1, 24, 24)
-hole[..., 7:17, 7:17] = 0
-after_each, m = {"mask": hole[0]}, hole
-for layer in range(1, 6):
-    _, m = partial_conv2d(m, m, average, padding=1)
-    after_each[f"after layer {layer}"] = m[0]
-viz.show(
-    viz.image_row(after_each),
-    alt="Six small squares: a white square with a black one in it, and the same after each of five layers, the black "
-    "smaller each time and gone after the fifth.",
-    caption="White is known. Each 3 x 3 layer takes one pixel from the rim of the hole.",
-)
+hole = torch.ones(24, 24)
+hole[7:17, 7:17] = 0
+widgets.MaskPropagation(hole, layers=[(3, 1, 1)] * 6)
+
+# %% [markdown]
+# **Step through the layers, then click a pixel to see why it counts as known**: its window is framed in the mask before, and the known pixels of the first mask that it goes back to are blue. How many are they
+# for the last pixel to close? Then click *into the hole* of the first mask: what does a single known pixel in its middle change?
 
 # %% [markdown]
 # The paper ([@liu2018partial]) claims: *with enough partial convolutions, any mask that has one known pixel becomes all ones.*
