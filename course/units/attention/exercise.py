@@ -243,7 +243,7 @@ check("attention/where_it_helps")
 #
 # *What I changed, what I expected, what came out:*
 
-# %% name="start" tags=["student"]
+# %% name="where_it_helps" tags=["student"]
 cup = data.load_photo("coffee")[..., :384, 100:484]
 picture = F.interpolate(cup, size=(48, 48), mode="area")
 mask = torch.ones(1, 1, 48, 48)
