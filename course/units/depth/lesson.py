@@ -119,7 +119,7 @@ viz.show(
 # Every training also has its luck: first weights, the order of the pictures, their masks. All of it comes out of one number, the seed. So each depth is trained three times, with seeds 0, 1 and 2.
 
 # %%
-budget = {"quick": 480, "full": 20_000}[inpaintlib.profile()]  # pictures that each network sees
+budget = {"quick": 480, "full": 10_000}[inpaintlib.profile()]  # pictures that each network sees
 pictures = data.load_images("auto", split="train", limit=3000)
 test = data.load_images("auto", split="test", limit=200).float()
 holes = masks.benchmark("lines")[:200].float()
@@ -182,7 +182,7 @@ viz.show(
 )
 
 # %% [markdown]
-# Imagine a report that shows only the circles: seed 0, nothing else. Which depth would it have praised? And one that shows only the squares? Now you know why a single training is an anecdote.
+# Imagine a report that shows only the circles: seed 0, nothing else. Which depth would it have praised? And one that shows only the squares? Now you know why a single training is an anecdote. It is no speciality of small networks: in well-known benchmarks, too, luck is often as large as the progress that was reported ([@bouthillier2021accounting]).
 #
 # ## Two error bars, two questions
 #
@@ -245,9 +245,9 @@ viz.show(
     caption="Left: 200 images, one seed; on the dashed line both networks are equally good. Right: the "
     "errors of one network about their mean, and the differences image by image.",
 )
-unpaired = math.hypot(mean_interval(shallow).half, mean_interval(deep).half)
-print(f"deep - shallow, as if on different images: {(deep - shallow).mean():+.4f} ± {unpaired:.4f}")
-print(f"deep - shallow, image by image:            {(deep - shallow).mean():+.4f} ± {mean_interval(deep - shallow).half:.4f}")
+gap, unpaired = mean_interval(deep - shallow), math.hypot(mean_interval(shallow).half, mean_interval(deep).half)
+print(f"deep - shallow, as if on different images: {gap.mean:+.4f} ± {unpaired:.4f}")
+print(f"deep - shallow, image by image:            {gap.mean:+.4f} ± {gap.half:.4f}")
 
 # %% [markdown]
 # *How this was computed: raw MAE, 200 test images, one training each; half of 95 % confidence intervals.* A **paired comparison** takes the difference on each image *first* and averages then: what makes an image hard for everybody drops out. Never compare two means by looking whether their bars overlap, if you can subtract.
@@ -374,7 +374,7 @@ viz.show(
 # %% [markdown]
 # *How this was computed: one training for each point, depth 3, seed 0; mean raw MAE, 200 test images. The speeds hold for this machine and moment.*
 #
-# - **Learning rate.** A valley: too small and the training is not over when it ends, too large and it never settles. Look at the height of its walls. A learning rate that is wrong by a factor of four or sixteen costs more than any step of depth in this lesson. So *a study that
+# - **Learning rate.** A valley: too small and the training is not over when it ends, too large and it never settles. Look at the height of its walls: a learning rate that is off by a factor of sixteen costs far more than any step of depth in this lesson. So *a study that
 #   gives all depths the learning rate that happens to suit one of them is not a study of depth.*
 # - **Batch size.** With the same pictures, smaller batches mean more steps, each on a noisier derivative. After so few pictures the number of steps is what counts. Larger batches use the machine better, and towards the end of a long training their calmer derivative is worth having; making the batch larger then does what
 #   making the learning rate smaller does ([@smith2018dont]). The two have to be chosen together.
@@ -419,7 +419,7 @@ for depth in PRINTED:
     print(f"depth {depth}: printed {mean.text}, mean of its rows {of_rows.text}")
 
 # %% [markdown]
-# None of the three agrees to the last digit. The differences are small. But a mean that a computer took of these rows would agree, so these were not taken of these rows.
+# None of the three agrees to the last digit. The differences are small. But a mean that a computer took of these rows would agree, so these were not taken of these rows. (Even where rows are not printed one can sometimes tell: from rows of whole numbers only certain means are possible, and [@brown2017grim] found many that are not.)
 #
 # ### What is the ±, and can it be?
 #
@@ -514,7 +514,7 @@ print("depth 5:", published.get("s4.depth.dice_5"))
 print("at the end of the training:", published.get("s4.dice"))
 
 # %% [markdown]
-# *How this was computed: the first 32 test images, raw output.* White beats the truth either way. Over a batch, bright images weigh more, so the two ways give different numbers for the same pictures; whoever compares must know which one it was. And look at the last two lines: what was printed as a result is about what the truth itself would score, over batches. Nothing in such a figure can tell a good filling from a
+# *How this was computed: the first 32 test images, raw output.* White beats the truth either way. Over a batch, bright images weigh more, so the two ways give different numbers for the same pictures; whoever compares must know which one it was. And look at the last two lines: what was printed as a result is about what the truth itself scores on CIFAR-10, over batches. Nothing in such a figure can tell a good filling from a
 # perfect one.
 #
 # ## And the training log
