@@ -49,7 +49,7 @@ def try_case(task: Task, function: Callable[..., Any], case: Case, seconds: floa
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed), _without_numpys_warning(), time_limit(seconds):
-            value = function(*positional, **named) if task.probe is None else task.probe(Here(function), **case.fresh())
+            value = function(*positional, **named) if task.probe is None else task.probe(Here(function, task.given), **case.fresh())
             outcome = judge(task, case, value, expected)
     except _TooSlow:
         return Outcome("slow", case, expected, TimeoutError(), message=slow_message(seconds))

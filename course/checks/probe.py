@@ -13,7 +13,7 @@ protocol. For a layer::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from course.checks import modules
@@ -56,10 +56,11 @@ class Here:
 
     Args:
         function: what the task asks for.
+        given: classes that the notebook gives along with the task, for a function that was written elsewhere.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+    def __init__(self, function: Callable[..., Any], given: Mapping[str, Any] | None = None) -> None:
+        self._function, self._given = function, given or {}
 
     def call(self, *args: Any, **named: Any) -> Any:
         """Call it."""
@@ -71,7 +72,8 @@ class Here:
 
     def made_by(self, name: str, *args: Any, **named: Any) -> Made:
         """An object of another class of the notebook: the network that a training step is given."""
-        return Made(self._function.__globals__[name](*args, **named))
+        space = getattr(self._function, "__globals__", {})
+        return Made((space.get(name) or self._given[name])(*args, **named))
 
     def steps(self, made: Sequence[Made], batches: Sequence[Sequence[Any]]) -> tuple[list[Any], list[dict[str, Any]]]:
         """Train: what each call of the step returned, and the states of the modules afterwards."""

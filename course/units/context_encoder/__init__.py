@@ -1,0 +1,1 @@
+"""Adversarial training and the Context Encoder: lesson, exercise, checks, hidden cases, mutants."""
