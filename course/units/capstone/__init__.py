@@ -1,0 +1,1 @@
+"""Your own photograph: lesson, exercise, checks, hidden cases, mutants."""
