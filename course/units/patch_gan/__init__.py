@@ -1,0 +1,1 @@
+"""Judging patch by patch: lesson, exercise, checks, hidden cases, mutants."""
