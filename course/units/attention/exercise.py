@@ -176,7 +176,7 @@ check("attention/steps_to", steps_to)
 
 # %% [markdown]
 # With the first two tasks this makes a layer that fills a photograph, all places at once. `fill` takes patches of any odd size; the more of the surroundings they hold, the less a guess in the middle counts.
-# Below, a steel mast with a hole, and where its places look. **Before you run it:** the mast repeats along its height. Which colours do you expect in the map?
+# Below, a flag with a hole at its edge, and where its places look. **Before you run it:** where in the picture is there something to copy from? Which colours do you expect in the map?
 
 
 # %%
@@ -203,13 +203,13 @@ def error(filled, picture, mask):
 # %% name="map" tags=["experiment"]
 result = check("attention/steps_to", steps_to)
 if result.passed and check("attention/likeness", likeness).passed:
-    rocket = data.load_photo("rocket")[..., 150:278, 10:138]
-    picture = F.interpolate((1.6 * rocket).clamp(0, 1), size=(48, 48), mode="area")
+    flag = data.load_photo("astronaut")[..., :128, :128]
+    picture = F.interpolate(flag, size=(48, 48), mode="area")
     mask = torch.ones(1, 1, 48, 48)
-    mask[..., 20:27, 20:27] = 0
+    mask[..., 14:21, 15:22] = 0
     smooth = baselines.biharmonic(picture, mask)
     filled, weights = fill(picture, mask, smooth)
-    field, cut = steps_to(weights, 48), (slice(None), slice(16, 32), slice(16, 32))
+    field, cut = steps_to(weights, 48), (slice(None), slice(10, 26), slice(11, 27))
     viz.show(
         viz.image_row(
             {"smooth": smooth[0], "attention": filled[0], "original": picture[0]},
@@ -217,8 +217,8 @@ if result.passed and check("attention/likeness", likeness).passed:
             notes=[f"off by {error(y, picture, mask):.1f}" for y in (smooth, filled)] + [""],
             width=6.5,
         ),
-        alt="A steel mast against the sky three times: with a smooth blot, with a filling that "
-        "copies struts, and with the hole marked.",
+        alt="A blue flag with white stars three times: its edge with a smooth blot, with a sharp edge "
+        "filled in by attention, and with the hole marked.",
         caption="The mean error over the hole, in steps of 8-bit grey.",
     )
     viz.show(
@@ -259,17 +259,17 @@ viz.show(
 
 
 # %% tags=["solution"]
-def place(name, top, left, size, row, column, bright=1.0):
-    crop = data.load_photo(name)[..., top : top + size, left : left + size]
-    picture = F.interpolate((bright * crop).clamp(0, 1), size=(48, 48), mode="area")
+def place(name, top, left, row, column):
+    crop = data.load_photo(name)[..., top : top + 128, left : left + 128]
+    picture = F.interpolate(crop, size=(48, 48), mode="area")
     mask = torch.ones(1, 1, 48, 48)
     mask[..., row : row + 7, column : column + 7] = 0
     return picture, mask
 
 
 for name, (picture, mask) in {
-    "mast": place("rocket", 150, 10, 128, 20, 20, 1.6),
-    "cat's eye": place("chelsea", 60, 130, 128, 14, 12),
+    "bench": place("motorcycle", 60, 60, 14, 13),
+    "cat's eye": place("chelsea", 60, 130, 23, 14),
 }.items():
     smooth = baselines.biharmonic(picture, mask)
     fillings = {"smooth": smooth}
@@ -297,10 +297,10 @@ for name, (picture, mask) in {
     )
 
 # %% [markdown] tags=["solution"]
-# **Wins:** the mast repeats. Where a strut is cut, others run in the same direction, and patches of 7 hold enough of the strut outside the hole to find them. **Loses:** a cat has two eyes, but only one is in the picture, and no other place looks like the inside of it. The smooth filling is vague there, the
-# attention pastes what merely borders on the same colours.
+# **Wins:** the bench has straight edges and posts, and what the hole cuts goes on outside of it: other places along the same edge have the same surroundings, and the map has pieces of one colour that look along it. **Loses:** the eye is there once. No other place looks like the inside of it, the map is confetti, and what is pasted merely has
+# the same colours. The smooth filling is vague there, and nearer.
 #
-# **Varied:** the size of the patches. *Expected:* 3 is too small, since in the middle of the hole such a patch holds nothing but the guess, and smooth resembles smooth; 11 sees more, but fewer places are usable. *Came out:* see the errors under the pictures; whether a second look helps depends on how much of the first one fits. With two pictures
+# **Varied:** the size of the patches. *Expected:* 3 is too small, since in the middle of the hole such a patch holds nothing but the guess, and smooth resembles smooth; 11 sees more, but fewer places are usable. *Came out:* the errors stand under the pictures; larger patches need not be better, and whether a second look helps depends on how much of the first one fits. With two pictures
 # and one hole each this says what *can* happen, not what happens on average; for that one needs many pictures, and an interval.
 
 # %% [markdown]

@@ -711,10 +711,10 @@ for name, modules in parts.items():
 # ## Is it used?
 #
 # The course's own network, the one that failed at the cups, has an attention too: at its narrowest place, 8 x 8, each place asks all others, as in a transformer ([@vaswani2017attention]). There the query $q$, the key $k$ (what a place is compared by) and the **value** $v$ (what is copied) are three learned
-# maps of the features, the score is $q \cdot k / \sqrt{d}$, and several such attentions, *heads*, work side by side. Without any mask, since the holes have been filled by then. It costs time. What is it worth? Take it out and measure, picture by picture:
+# maps of the features, the score is $q \cdot k / \sqrt{d}$, and several such attentions, *heads*, work side by side. Without any mask, since the holes have been filled by then. It costs time. What is it worth?
 
 # %%
-predict("attention/taken_out")
+predict("attention/is_it_used")
 
 # %%
 without = models.create("course_unet", pretrained=True)
@@ -740,7 +740,7 @@ verdict = (
 print(f"on these pictures the attention of this network {verdict}")
 
 # %% [markdown]
-# *How this was computed: 100 test images, the frozen box masks, the network as it ships, with its attention skipped in one of the two; the mean of the differences with its 95 % confidence interval.* A layer that is *there* need not be *used*. In pictures of 32 x 32 little repeats, and three resolutions see most of the picture anyway. Before you show a beautiful map of attention, take the attention
+# *How this was computed: 100 test images, the frozen box masks, the network as it ships, with its attention skipped in one of the two; the mean of the differences with its 95 % confidence interval.* A layer that is *there* need not be *used*, or be worth much: in pictures of 32 x 32 little repeats, and three resolutions see most of the picture anyway. Before you show a beautiful map of attention, take the attention
 # out and measure.
 #
 # ## Check yourself
