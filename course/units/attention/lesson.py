@@ -281,9 +281,8 @@ grey = cups * hole + mean * (1 - hole)
 
 def copy_with(weights, image, mask):
     """Each hole pixel becomes the weighted mean of the pixels it looks at; weights (1, h, w, h, w)."""
-    seen = weights.flatten(3).flatten(1, 2) @ (image * mask).flatten(2).transpose(
-        1, 2
-    )  # (1, places, 3)
+    pixels = (image * mask).flatten(2).transpose(1, 2)  # (1, places, 3)
+    seen = weights.flatten(3).flatten(1, 2) @ pixels
     return image * mask + seen.transpose(1, 2).view_as(image) * (1 - mask)
 
 
@@ -312,7 +311,10 @@ print(train_set.source)
 
 def wallpapers(images, count, generator, low=8, high=12):
     """Pieces of photographs, repeated: (count, 3, 32, 32), and the period of each."""
-    pick = lambda first, last: int(torch.randint(first, last + 1, (), generator=generator))  # noqa: E731
+
+    def pick(first, last):
+        return int(torch.randint(first, last + 1, (), generator=generator))
+
     made, periods = [], []
     for _ in range(count):
         period = pick(low, high)
