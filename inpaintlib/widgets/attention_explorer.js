@@ -1,14 +1,12 @@
 // Point at a place in a hole and see where it looks. Python: attention_explorer.py
 import { h, frame, freshId, watch } from "./common.js";
-import { paintHoles, picture, scaleFor } from "./raster.js";
+import { bytes, paintHoles, picture, scaleFor } from "./raster.js";
 
 const ROOM = 300; // CSS pixels for the side of a picture
 const KEYS =
   "Point at the hole with the mouse, or use the keys on the first picture: arrows move (with Shift by four), Home and End go to the first " +
   "and the last place of the hole, Escape goes back to the notebook.";
 const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-
-const bytes = (view) => new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 
 /** The weights at another sharpness: w ** sharpness, made to sum to what they did; a weight of 0 stays 0. */
 export function sharpen(weights, sharpness) {

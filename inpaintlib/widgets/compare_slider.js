@@ -1,12 +1,10 @@
 // Two pictures, one over the other, with a divider between them. Python: compare_slider.py
 import { h, frame, freshId, watch } from "./common.js";
-import { paintOutline, picture, scaleFor } from "./raster.js";
+import { bytes, paintOutline, picture, scaleFor } from "./raster.js";
 
 const ROOM = 560; // CSS pixels for the longer side
 const STEPS = { ArrowLeft: -0.02, ArrowDown: -0.02, ArrowRight: 0.02, ArrowUp: 0.02, PageDown: -0.1, PageUp: 0.1 };
 const KEYS = "Drag the divider, or use the arrow keys on it (Page up and Page down for large steps, Home and End for the edges).";
-
-const bytes = (view) => new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 
 function render({ model, el }) {
   const [width, height] = [model.get("_width"), model.get("_height")];

@@ -1,7 +1,7 @@
 // Features, their gates, and what the two make together. Python: gate_explorer.py
 import { h, frame, freshId, numberText, watch } from "./common.js";
 import { fitPlanes, plane } from "./planes.js";
-import { greyPicture, paintHoles, picture } from "./raster.js";
+import { bytes, greyPicture, paintHoles, picture } from "./raster.js";
 import { ARROWS } from "./grid.js";
 
 const THUMB = 68; // CSS pixels
@@ -10,7 +10,6 @@ const HELP =
   "Features and products: grey = 0, white = the largest size in the feature, black = minus that.";
 
 const floats = (view) => new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-const bytes = (view) => new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 const two = (value) => value.toFixed(2).replace("-", "−");
 
 function render({ model, el }) {

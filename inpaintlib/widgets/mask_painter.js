@@ -1,6 +1,6 @@
 // Paint a hole into a picture; inpainters in Python fill it. Python: mask_painter.py
 import { h, frame, freshId, watch } from "./common.js";
-import { dab, line, paintBrush, paintHoles, picture, scaleFor } from "./raster.js";
+import { bytes, dab, line, paintBrush, paintHoles, picture, scaleFor } from "./raster.js";
 import { chooser } from "./photograph.js";
 import { card, failure } from "./cards.js";
 import { questions } from "./questions.js";
@@ -17,7 +17,6 @@ const KEYS =
   "Keys on the picture: arrows move (with Shift by four), space paints, hold it to draw, + and − change the brush, " +
   "E erases, U undoes, C clears, Enter inpaints, Escape goes back to the notebook.";
 
-const bytes = (view) => new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 const same = (a, b) => a.length === b.length && a.every((value, k) => value === b[k]);
 
 /** One view of the picture that is there now; returns the function that ends it. */

@@ -34,6 +34,9 @@ export function runs(mask, width, height) {
   return found;
 }
 
+/** A value of the model that came as bytes, copied out of the message that brought it. */
+export const bytes = (view) => new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+
 /** RGB bytes as a canvas of the picture's own size. */
 export function picture(bytes, width, height) {
   const canvas = document.createElement("canvas");

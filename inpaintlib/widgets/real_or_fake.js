@@ -1,6 +1,6 @@
 // Which picture was inpainted? The truth stays in Python until an answer is given. Python: real_or_fake.py
 import { h, frame, watch } from "./common.js";
-import { paintOutline, picture, scaleFor } from "./raster.js";
+import { bytes, paintOutline, picture, scaleFor } from "./raster.js";
 import { questions } from "./questions.js";
 
 const ROOM = 260; // CSS pixels for the side of a picture
@@ -8,8 +8,6 @@ const PATIENCE = 15000; // milliseconds before the reader is told that no answer
 const LATE = "No answer from Python yet. If the kernel was stopped, run the cell again.";
 const ALONE = "Python is not running for this widget, so nothing can be checked: run its cell again.";
 const KEYS = "Keys: ← and → answer with the left or the right button, Enter goes on, O shows or hides the outline, Escape goes back to the notebook.";
-
-const bytes = (view) => new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 
 function render({ model, el }) {
   const [width, height] = [model.get("_width"), model.get("_height")];
