@@ -13,6 +13,7 @@ from inpaintlib.widgets.loss_runs import LossRuns
 from inpaintlib.widgets.mask_painter import MaskPainter
 from inpaintlib.widgets.mask_propagation import MaskPropagation
 from inpaintlib.widgets.partial_convolution_stepper import PartialConvolutionStepper
+from inpaintlib.widgets.photo_upload import PhotoUpload
 from inpaintlib.widgets.real_or_fake import Answer, RealOrFake
 from inpaintlib.widgets.receptive_field import ReceptiveField
 from inpaintlib.widgets.training_monitor import TrainingMonitor
@@ -29,6 +30,7 @@ __all__ = [
     "MaskPainter",
     "MaskPropagation",
     "PartialConvolutionStepper",
+    "PhotoUpload",
     "RealOrFake",
     "ReceptiveField",
     "TrainingMonitor",
