@@ -13,6 +13,7 @@ import inpaintlib
 from course.checks import predict
 from inpaintlib import baselines, data, evaluation, losses, masks, metrics, models, published, train, viz
 from inpaintlib.layers import partial_conv2d
+from inpaintlib.reproduce.results import stored
 from inpaintlib.reproduce.wrong_layers import put_back
 
 torch.manual_seed(0)
@@ -413,9 +414,24 @@ print(f"largest difference between two seeds of one network: {spread:.2f} dB")
 # training: change `epochs`, the number of images or `width` in the cell above and run it again. While this lesson was written, the sign of the first line changed with them. **After so short a training the comparison says how fast a network starts, not how good it can become.** Look at the row with the bugs, too: they need not ruin a run, which is why nobody
 # notices them. But a comparison that holds them cannot tell what the *method* is worth.
 #
-# That is an honest result, and an unsatisfying one. The long version trains every arm with several seeds, and each bug alone:
+# That is an honest result, and an unsatisfying one. `python -m inpaintlib.reproduce s1` is the longer version: three seeds of every arm, twice the width, ten thousand pictures each, and each bug alone. What it found is kept with the course:
+
+# %%
+study = stored("s1")
+if study is None:
+    raise FileNotFoundError("docs/results/s1.json is missing; make it with: python -m inpaintlib.reproduce s1")
+networks = study["results"]["networks"]
+print(f"{'raw PSNR, dB':42} {'mean':>6}   seed by seed")
+for name, found in networks.items():
+    if "raw psnr" in found["columns"]:
+        column = found["columns"]["raw psnr"]
+        print(f"{name:42} {column['mean']:6.2f}   {'  '.join(f'{v:.2f}' for v in column['seeds'])}")
+
+# %% [markdown]
+# *How this was computed: by the command above, whose page is docs/results/s1.md; raw PSNR of the whole image, mean over 1,000 test images with frozen line masks. The last rows are the weights that come with the course, after far more training.*
 #
-#     python -m inpaintlib.reproduce s1
+# Look at the spread between the seeds before you look at the means. One bug matters: the factor that forgot the number of channels; it makes every layer's output too small. The other two are within what another seed does. And the order of vanilla and partial is the same in all seeds here: on thin lines, with an eighth of the parameters, partial convolution
+# starts slower. Part of the printed gap was the bugs, and part was none.
 #
 # What about the explanation, that partial convolution suits larger pictures? It is a conjecture that this table neither supports nor refutes: nothing in it varies the size.
 
