@@ -82,6 +82,9 @@ def case_panels(case: Case) -> list[Panel]:
 
 def call_line(task: Task, case: Case) -> str:
     """The call in one line, small arguments written out: ``correlate(image, kernel, stride=2)``."""
+    if task.probe is not None:  # what is asked is not one call with these arguments
+        plain = [f"{name} = {value!r}" for name, value in case.arguments.items() if not isinstance(value, torch.Tensor)]
+        return f"{task.signature}{' with ' if plain else ''}{', '.join(plain)}"
     shown = []
     for i, (name, value) in enumerate(case.arguments.items()):
         text = name if isinstance(value, torch.Tensor) else repr(value)

@@ -109,9 +109,10 @@ def _tensor(value: torch.Tensor, buffers: list[bytes]) -> Any:
         if name not in TORCH or plain.layout != torch.strided or plain.device.type == "meta" or plain.is_quantized:
             kind = "empty" if plain.device.type == "meta" else str(plain.layout).removeprefix("torch.")
             return {"o": f"{kind} {name} tensor"}
-        plain = plain.resolve_neg().cpu().contiguous()
         shape = list(plain.shape)
-        buffers.append(plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b"")
+        # a copy, not contiguous(): a single number cut out of a matrix keeps that matrix's stride, and counts as contiguous
+        flat = plain.resolve_neg().cpu().reshape(-1).clone(memory_format=torch.contiguous_format)
+        buffers.append(flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
     return {"a": "torch", "d": name, "n": shape}
 
 

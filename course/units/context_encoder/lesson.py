@@ -57,8 +57,9 @@ viz.show(
         column_titles=["the hole", *"12345", "mean", "truth"],
         width=9,
     ),
-    alt="Three small pictures, a row each: with a hatched hole in the middle; five times filled with the middle of another picture, sharp and each time something "
-    "else; filled with the mean of twelve, a soft blur without any object; and the truth.",
+    alt="Three small pictures, a row each: with a hatched hole in the middle; five times filled with the "
+    "middle of another picture, sharp and each time something else; filled with the mean of twelve, a soft "
+    "blur without any object; and the truth.",
     caption="The same rim, and always another middle.",
 )
 
@@ -147,7 +148,8 @@ nothing = torch.zeros(4, 1)
 print(f"a critic that knows nothing: {losses.bce_critic(nothing, nothing):.4f} = 2 log 2 = {2 * math.log(2):.4f}")
 for s in (5.0, 200.0):
     careless = -torch.log(1 - torch.sigmoid(torch.tensor(s)))
-    print(f"filled, and taken for real with a score of {s:3.0f}: log of sigmoid {careless:7.3f}, softplus {F.softplus(torch.tensor(s)):7.3f}")
+    careful = F.softplus(torch.tensor(s))
+    print(f"filled, with a score of {s:3.0f}: log of sigmoid {careless:7.3f}, softplus {careful:7.3f}")
 
 # %% [markdown]
 # Now one move, line by line.
@@ -194,8 +196,10 @@ axes[0, 1].set(xlabel="score of a filling", ylabel="slope")
 axes[0, 0].legend(fontsize=9)
 viz.show(
     figure,
-    alt="Left, two falling curves of the generator's loss against the score. log of 1 minus D is flat on the left, where the score is low, and steep on the right; minus log D is steep on the left and flat on the right. "
-    "Right, their slopes: the first is 0 on the left and minus 1 on the right, the second the other way round.",
+    alt="Left, two falling curves of the generator's loss against the score. log of 1 minus D is flat on the "
+    "left, where the score is low, and steep on the right; minus log D is steep on the left and flat on the "
+    "right. Right, their slopes: the first is 0 on the left and minus 1 on the right, the second the other "
+    "way round.",
     caption="The same wish, and two very different teachers.",
 )
 
@@ -285,8 +289,9 @@ axes[0, 0].set_ylabel("generator's answer")
 axes[1, 0].set_ylabel("critic: real?")
 viz.show(
     figure,
-    alt="Four columns, from step 0 to the last. Above, the generator's answer against the known pixel: first a flat line at grey, then a slope, at last a step between dark and bright. "
-    "Below, the critic's belief against the pixel in the hole: first flat, then low in the middle, at grey, and high at both sides.",
+    alt="Four columns, from step 0 to the last. Above, the generator's answer against the known pixel: first "
+    "a flat line at grey, then a slope, at last a step between dark and bright. Below, the critic's belief "
+    "against the pixel in the hole: first flat, then low in the middle, at grey, and higher at both sides.",
     caption="Above: what the generator paints, dotted the two right answers. Below: what the critic takes for real.",
 )
 
@@ -309,7 +314,8 @@ axes[0, 0].set(xlabel="training step", ylabel="accuracy (share of 1)", ylim=(-0.
 axes[0, 0].legend()
 viz.show(
     figure,
-    alt="Two curves that jump up and down, one often high where the other is low; both stay between the two extremes, around the dotted line at one half.",
+    alt="Two curves that jump up and down, one often high where the other is low; after the beginning both "
+    "stay between the two extremes, around the dotted line at one half.",
     caption="The critic's accuracy over time. Dotted: tossing a coin.",
 )
 late = fair[-10:]
@@ -350,17 +356,19 @@ axes[1, 0].set_ylabel("critic right on")
 axes[1, 0].legend(fontsize=9)
 viz.show(
     figure,
-    alt="Three columns. A fair game: the generator's answers part into two bands, dark and bright. A: all answers lie together and jump up and down between dark, bright and beyond; the accuracies leap between 0 and 1. "
-    "B: all answers move to one of the two bands and stay there; the critic is right on all filled ones and on half of the real ones.",
+    alt="Three columns. A fair game: the generator's answers spread from dark to bright. A: all answers lie "
+    "together and jump up and down, to dark, to bright and beyond; the accuracies leap between 0 and 1. "
+    "B: all answers move to one of the two right ones and stay there; the critic is right on all filled "
+    "ones and on half of the real ones.",
     caption="Above: all answers of the generator, step by step. Below: the critic's accuracies.",
 )
 print(f"{'last five looks':22} {'right on real':>13} {'on filled':>10} {'variety':>8}")
 for name, seen in games.items():
     means = [sum(now[key] for now in seen[-5:]) / 5 for key in ("real", "filled", "variety")]
-    print(f"{name:22} {means[0]:13.0%} {means[1]:10.0%} {means[2]:8.2f}")
+    print(f"{name:22} {means[0]:13.2f} {means[1]:10.2f} {means[2]:8.2f}")
 
 # %% [markdown]
-# *How this was computed: 500 fresh pixels at each look, mean of the last five looks. Variety: the variance of the answers as a share of the truth's.*
+# *How this was computed: 500 fresh pixels at each look, mean of the last five looks, as shares of 1. Variety: the variance of the answers as a share of the truth's.*
 #
 # **Collapse** is what both have in common: *one* answer to everything, variety near 0. In **A** the critic says "dark looks real", the whole generator rushes to dark, the critic learns that dark is a trick, and all run to bright: a carousel without end. In **B** the generator fell to one side at the first push and stays. Look at the critic's accuracies: all
 # filled ones are seen through, and *only half of the real ones are right*. It calls every pixel of that shade a fake, the real ones with it.
@@ -383,9 +391,10 @@ for name, seen in games.items():
 # $$ L = \lambda_\text{rec} L_\text{rec} + \lambda_\text{adv} L_\text{adv}, \qquad L_\text{rec} = \lVert (1 - M) \odot (x - F(M \odot x)) \rVert_2^2. $$
 
 # %%
-for key in ("weight_reconstruction", "weight_adversarial", "lr", "lr_critic", "batch_size", "epochs", "images", "held_out"):
-    figure_ = published.get(f"s3.context_encoder.{key}")
-    print(f"{figure_.title:56} {figure_.text}")
+settings = "weight_reconstruction weight_adversarial lr lr_critic batch_size epochs images held_out"
+for key in settings.split():
+    printed = published.get(f"s3.context_encoder.{key}")
+    print(f"{printed.title:56} {printed.text}")
 
 # %% [markdown]
 # *How this was computed: it was not, by us; these are settings of the paper and of the project that followed it.* A thousandth for the critic! Is that not nothing? Try it on the pixel, where the two wishes contradict each other as much as they can: the squared error wants grey, the critic anything but grey.
@@ -404,7 +413,9 @@ axes[0, 0].set(xlabel="known pixel", ylabel="generator's answer", ylim=(0, 1))
 axes[0, 0].legend(fontsize=9)
 viz.show(
     figure,
-    alt="Four lines of the generator's answer against the known pixel. Weight 0: flat at grey. The larger the critic's weight, the further the line leaves grey towards dark and bright; with the critic alone it is a step between the two.",
+    alt="Four lines of the generator's answer against the known pixel. Weight 0: flat at grey. The larger the "
+    "critic's weight, the further the line leaves grey towards dark and bright; with the critic alone it is "
+    "a step between the two.",
     caption="From the mean to a choice.",
 )
 print(f"{'':22} {'squared error':>14} {'from the nearest real value':>28}")
@@ -423,7 +434,8 @@ for name, now in mixed.items():
 predict("context_encoder/patch_side")
 
 # %%
-setting = {key: published.get(f"s3.context_encoder.{key}").value for key in ("size", "hole", "patch", "band", "band_weight")}
+keys = ("size", "hole", "patch", "band", "band_weight")
+setting = {key: published.get(f"s3.context_encoder.{key}").value for key in keys}
 size, side, band = setting["size"], setting["hole"], setting["band"]
 print(f"{side} + 2 * {band} = {side + 2 * band}; printed: {setting['patch']}")
 net = models.create("context_encoder", size=32, latent=512)
@@ -434,9 +446,9 @@ plan, cut = axes[0]
 from matplotlib.patches import Rectangle
 
 first = (size - side) / 2
-plan.add_patch(Rectangle((0, 0), size, size, facecolor="white", edgecolor=viz.INK))
-plan.add_patch(Rectangle((first - band, first - band), side + 2 * band, side + 2 * band, facecolor=viz.SKY, edgecolor=viz.INK))
-plan.add_patch(Rectangle((first, first), side, side, facecolor=viz.ORANGE, edgecolor=viz.INK, hatch="//"))
+squares = ((0, size, "white", ""), (first - band, side + 2 * band, viz.SKY, ""), (first, side, viz.ORANGE, "//"))
+for corner, width, colour, hatch in squares:
+    plan.add_patch(Rectangle((corner, corner), width, width, facecolor=colour, edgecolor=viz.INK, hatch=hatch))
 plan.annotate("patch", (first - band, size / 2), (8, size / 2 + 30), arrowprops={"arrowstyle": "->"})
 plan.set(xlim=(-2, size + 2), ylim=(size + 2, -2), aspect="equal", xlabel="pixels")
 plan.grid(visible=False)
@@ -445,8 +457,10 @@ cut.step(range(len(weight)), weight, where="mid")
 cut.set(xlabel="pixel of the patch, left to right", ylabel="weight of an error", ylim=(0, None))
 viz.show(
     figure,
-    alt="Left: a square of 128 pixels, in its middle a patch, in it the hatched hole, which leaves a narrow band of the patch free on each side. Right: the weight of an error along a row through the middle: high in the four pixels at each end, 1 between.",
-    caption="The patch (blue) reaches over the rim of the hole (hatched). In that band the answer is known, and errors weigh more.",
+    alt="Left: a square of 128 pixels, in its middle a patch, in it the hatched hole, which leaves a narrow "
+    "band of the patch free on each side. Right: the weight of an error along a row through the middle: high "
+    "in the four pixels at each end, 1 between.",
+    caption="The patch (blue) reaches over the rim of the hole (hatched). In that band errors weigh more.",
 )
 
 # %% [markdown]
@@ -461,7 +475,8 @@ table = models.summary(full_size, size=128)
 print(table)
 around_bottleneck = sum(row.parameters for row in table.rows if row.name in ("encoder.15", "decoder.0"))
 print(f"\naround the bottleneck: {around_bottleneck / sum(row.parameters for row in table.rows):.0%} of all parameters")
-print(f"numbers in: {3 * 128 * 128:,}   in the bottleneck: {published.get('s3.context_encoder.latent').text}   out: {3 * 64 * 64:,}")
+latent = published.get("s3.context_encoder.latent").text
+print(f"numbers in: {3 * 128 * 128:,}   in the bottleneck: {latent}   out: {3 * 64 * 64:,}")
 print(f"the twin at 32 x 32: {sum(p.numel() for p in net.parameters()):,} parameters")
 
 # %% [markdown]
@@ -519,14 +534,16 @@ predict("context_encoder/what_first")
 history = monitor.wait()
 print(f"{history.stopped_by}; warnings of the watch: {watch.found or 'none'}")
 evaluation.compare(
-    {"mean of the image": baselines.mean_fill, "biharmonic": baselines.biharmonic, "Context Encoder, some seconds": net.inpaint},
+    {"mean of the image": baselines.mean_fill, "biharmonic": baselines.biharmonic, "our twin": net.inpaint},
     test,
     masks.benchmark("center")[:100],
     metrics=["psnr_hole"],
 )
 
 # %% [markdown]
-# *How this was computed: 100 test images, the hole in the middle, composited; mean over images with its 95 % confidence interval.* Colours first, shapes much later. Seconds of training pass the mean fill and no classical method; for what comes after minutes, and for a verdict, there is a run of more than one seed.
+# *How this was computed: 100 test images, the hole in the middle, composited; mean over images with its 95 % confidence interval.* Colours first, shapes much later. After seconds of training the classical methods are ahead; for what comes after minutes, and for a verdict, there are stored runs, of more than one seed.
+#
+# Read the critic, too: is it nearer to a coin or to a victory? And which of the two accuracies is the higher one, all along?
 #
 # ## With the adversary and without: three seeds each
 #
@@ -539,12 +556,14 @@ predict("context_encoder/who_wins")
 # %%
 stored = Path(inpaintlib.__file__).parents[1] / "docs" / "results" / "s3.json"
 if stored.is_file():
-    centre = json.loads(stored.read_text("utf-8"))["results"]["centre"]
+    everything = json.loads(stored.read_text("utf-8"))["results"]
+    centre = everything["centre"]
     print(f"{'':22} {'PSNR in the hole':>20} {'perceptual distance':>21}   seeds: PSNR")
     for name, row in centre.items():
         psnr, far = (row["columns"][f"composited {key}"] for key in ("psnr_hole", "perceptual"))
-        seeds = ", ".join(f"{one[0] if isinstance(one, list) else one:.2f}" for one in psnr.get("seeds") or [])
-        print(f"{name:22} {psnr['mean']:9.2f} ± {psnr['half']:.2f} dB {far['mean']:14.3f} ± {far['half']:.3f}   {seeds}")
+        seeds = ", ".join(f"{seed:.2f}" for seed in psnr["seeds"]) if len(psnr["seeds"]) > 1 else ""
+        values = f"{psnr['mean']:9.2f} ± {psnr['half']:.2f} dB {far['mean']:14.3f} ± {far['half']:.3f}"
+        print(f"{name:22} {values}   {seeds}")
 else:
     print("The stored results are not here. Make them with: python -m inpaintlib.reproduce s3")
 
@@ -564,27 +583,38 @@ if stored.is_file():
     axes[0, 0].legend(fontsize=9, loc="best")
     viz.show(
         figure,
-        alt="Five points with error bars. The network trained by reconstruction alone is furthest right, beside biharmonic; with the adversary the point lies to the left and higher up; with the stronger one further left and a little higher still. Navier-Stokes is low on the left.",
-        caption="PSNR against perceptual distance, its axis turned so that up is better. (The mean fill lies outside, below on the left.)",
+        alt="Five points with error bars. The network trained by reconstruction alone is furthest right, beside "
+        "biharmonic; with the adversary the point lies to the left and higher up; with the stronger one further "
+        "left and a little higher still. Navier-Stokes is low on the left.",
+        caption="The axis of the perceptual distance is turned: up is better. (The mean fill lies far outside.)",
     )
-    psnr, far = (json.loads(stored.read_text("utf-8"))["results"][f"centre, {name}"] for name in ("PSNR", "perceptual distance"))
-    for name in psnr:
-        signs = [all(x < 0 for x in (d[name]["seeds"])) for d in (psnr, far)]
-        print(f"{name}: PSNR lower in all seeds: {signs[0]}; perceptual distance smaller in all seeds: {signs[1]}")
+    for measure in ("PSNR", "perceptual distance"):
+        for name, difference in everything[f"centre, {measure}"].items():
+            lower = all(seed < 0 for seed in difference["seeds"])
+            print(f"{name}: {measure} {'lower in all seeds' if lower else 'not lower in all seeds'}")
 
 # %% [markdown]
 # The pixel has told the truth: **with the adversary the PSNR falls, and the pictures come nearer to the truth in the eyes of a network.** Which training is better depends on what the picture is for, and a table with PSNR alone would have called the adversary a mistake.
 #
-# Then comes the hard part of honesty. *Biharmonic*, which has learned nothing, is as good as our best twin in PSNR at this budget. It was a run of minutes on one processor core; the project trained for days. Do larger networks change that? The leaderboard knows networks with other designs, in the centre and on boxes anywhere:
+# Then comes the hard part of honesty. *Biharmonic*, which has learned nothing, is as good as our best twin in PSNR at this budget. It was a run of minutes on one processor core; the project trained for hundreds of epochs. What do other networks do? The leaderboard of the course has some, in the centre and on boxes anywhere:
 
 # %%
 board = leaderboard.load()
-for kind in ("center", "boxes"):
-    print(board.table(kind))
-    print()
+print(f"{'':16} {'hole in the middle':^32} {'boxes anywhere':^32}")
+print(f"{'':16}" + f" {'PSNR':>16} {'perceptual':>15}" * 2)
+middle, anywhere = ({line.inpainter: line.values for line in board.group(kind).lines} for kind in ("center", "boxes"))
+for name in middle:
+    both = ""
+    for values in (middle[name], anywhere.get(name)):
+        if values is None:
+            both += f" {'cannot do it':>32}"
+        else:
+            psnr, far = values["psnr"], values["perceptual"]
+            both += f" {psnr.mean:6.2f} ± {psnr.half:.2f} dB {far.mean:7.3f} ± {far.half:.3f}"
+    print(f"{name:16}{both}")
 
 # %% [markdown]
-# *How this was computed: stands below each table.* On holes of this size learning is ahead, with a network that has skip connections, sees the mask, and fills holes *anywhere*. The bottleneck of the Context Encoder was built to learn features, not to keep details, and today's inpainters have given it up. What they have kept are the joint loss and the critic: the next lesson's critic,
+# *How this was computed: `python -m inpaintlib.leaderboard`; 1,000 test images, frozen masks, composited, PSNR over the whole image; mean over images and half a 95 % confidence interval.* On holes of this size learning is ahead, with a network that has skip connections, sees the mask, and fills holes *anywhere*. The bottleneck of the Context Encoder was built to learn features, not to keep details, and today's inpainters have given it up. What they have kept are the joint loss and the critic: the next lesson's critic,
 # [judging patch by patch](unit:patch_gan), no longer needs to know where the hole is.
 #
 # ## Check yourself
