@@ -53,7 +53,8 @@ for n in range(1, 7):
 
 jury = models.critic("sn_patch", size=256)
 scores = jury(torch.rand(1, 3, 256, 256), torch.ones(1, 1, 256, 256))
-print("the critic of the paper, 256 x 256:", tuple(scores.shape[1:]), "scores,", f"{models.summary(jury, size=256).total:,} weights")
+weights = models.summary(jury, size=256).total
+print(f"the critic of the paper, 256 x 256: {tuple(scores.shape[1:])} scores, {weights:,} weights")
 
 # %% [markdown]
 # Two surprises. The paper's critic has six layers, and each of its scores sees nearly *all* of the picture. "Patch" is a matter of where a score has its middle, and of how its weights fall off from there. And a score is not one number a place but one for each of 256 channels: a jury with 256 different eyes at each place. (With so many
@@ -108,7 +109,7 @@ loss.backward()
 print("real    2.0, 0.5:", of_real.tolist(), " mean", of_real.mean().item())
 print("filled -1.0, 0.0:", of_filled.tolist(), " mean", of_filled.mean().item())
 print("critic's loss:", loss.item(), "  the library says", losses.hinge_critic(real, filled).item())
-print("pull on each score:", (-real.grad).tolist(), (-filled.grad).tolist())
+print("pull on each score:", (0 - real.grad).tolist(), (0 - filled.grad).tolist())
 print("generator's loss:", losses.hinge_generator(filled).item())
 
 # %% [markdown]
@@ -565,8 +566,9 @@ predict("patch_gan/loss_of_two")
 # %%
 viz.show(
     viz.curves(history, ["critic", "accuracy_real", "accuracy_fake"]),
-    alt="Above, the loss of the critic, which starts at 2 and falls a little; below, the shares of real and of filled pictures that it judges rightly, between a half and one.",
-    caption="The critic's loss, and how often it is right on real and on filled pictures, the line drawn between the two means.",
+    alt="Above, the loss of the critic, which starts near 2 and falls by a few hundredths. Below, the shares of "
+    "real and of filled pictures that it judges rightly: both waver around a half, mostly one above and one below.",
+    caption="The critic's loss, and how often it is right; the line is drawn between the two means.",
 )
 
 # %%
