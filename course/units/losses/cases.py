@@ -176,8 +176,8 @@ def _norm(x: Tensor, gain: list[float], shift: list[float], mean: list[float], v
 _four = torch.tensor([[[[1.0, 3.0, 5.0, 7.0]]]])
 NORMS = [
     _norm(_four, [1.0], [0.0], [0.0], [1.0], False, "four values, fresh statistics"),
-    _norm(_four, [1.0], [0.0], [2.0], [4.0], True, "the same, frozen"),
-    _norm(_four, [2.0], [1.0], [2.0], [4.0], True, "frozen, with a gain and a shift"),
+    _norm(_four, [1.0], [0.0], [3.0], [4.0], True, "the same, frozen"),
+    _norm(_four, [2.0], [1.0], [3.0], [4.0], True, "frozen, with a gain and a shift"),
     _norm(torch.tensor([[[[0.0, 8.0]]]]), [1.0], [0.0], [0.0], [1.0], False, "two values"),
     _norm(torch.tensor([[[[0.0, 1.0]]], [[[4.0, 7.0]]]]), [1.0], [0.0], [0.0], [1.0], False, "two pictures: both count"),
     _norm(_four / 100, [1.0], [0.0], [0.0], [1e-4], True, "a variance as small as the 1e-5 beside it"),

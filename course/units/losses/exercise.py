@@ -91,12 +91,13 @@ wall, spot = torch.full((1, 1, 5, 5), 0.8), torch.ones(1, 1, 5, 5)
 spot[..., 2, 2] = 0
 wild = torch.rand(1, 1, 5, 5, generator=torch.Generator().manual_seed(0))
 wild[..., 2, 2] = 0.8
-for name, prediction, expected in (("wrong colour", torch.full_like(wall, 0.2), 4 * 0.6 / 25), ("right, wild outside", wild, 0.0)):
+known = {"wrong colour": (torch.full_like(wall, 0.2), 4 * 0.6 / 25), "right, wild outside": (wild, 0.0)}
+for name, (prediction, expected) in known.items():
     print(f"{name:20} expected {expected:.3f}   found {found(prediction, wall, spot):.3f}")
 
 # %% name="variation"
 def variation(prediction, target, mask):
-    """Total variation of the composited picture on the hole dilated by one pixel, a number; mask: 1 = known, 0 = hole."""
+    """Total variation of the composited picture on the hole dilated by one pixel, a number; mask: 1 = known."""
     # solution:
     filled = torch.where(mask > 0, target, prediction)
     region = F.max_pool2d(1 - mask, 3, stride=1, padding=1)
@@ -156,7 +157,8 @@ if result.passed:
             others = brightness * torch.rand(3, 3, 8, 8, generator=chance)
             y, _, _ = normalise(torch.cat([picture, others]), one, 0 * one, 0.5 * one, one / 12, frozen)
             answers.append(y[0])
-        print(f"frozen {frozen}: the picture's answer changes with its neighbours by up to {(answers[0] - answers[1]).abs().max():.3f}")
+        change = (answers[0] - answers[1]).abs().max()
+        print(f"frozen {frozen}: the picture's answer changes with its neighbours by up to {change:.3f}")
 
 # %% [markdown]
 # ## 5. Open: ask for something else (4 points)
@@ -180,7 +182,7 @@ judge, measure = features.load("small"), features.load("measure")
 
 
 def fine_tuned(loss, seed=0, batch_size=8):
-    """The network of the course after some steps with that loss: (prediction, target, mask) -> a number, or a dict of terms."""
+    """The network of the course after some steps with that loss: (prediction, target, mask) -> number or terms."""
     network = models.create("course_unet", pretrained=True)
     settings = {"lr": 1e-3, "schedule": "cosine", "ema": None, "progress": False}
     epochs = steps * batch_size / len(pictures)
@@ -208,7 +210,8 @@ def seam_style(prediction, target, mask):
     """The style distance of the hole and a rim of four pixels, by task 2's Gram matrix."""
     near = F.max_pool2d(1 - mask, 9, stride=1, padding=4)
     composited = torch.where(mask > 0, target, prediction)
-    shown, true = (judge(torch.where(near > 0, picture, torch.full_like(picture, 0.5))) for picture in (composited, target))
+    grey = torch.full_like(target, 0.5)
+    shown, true = (judge(torch.where(near > 0, picture, grey)) for picture in (composited, target))
     return sum((gram(a) - gram(b)).abs().mean() for a, b in zip(shown, true, strict=True))
 
 
@@ -217,7 +220,7 @@ pixels = losses.weighted_sum(valid=(1.0, losses.valid_l1), hole=(6.0, losses.hol
 rivals = {
     "pixels only": pixels,
     "Liu et al.": functools.partial(losses.liu_total, features=judge),
-    "pixels and seam": losses.weighted_sum(pixels=(1.0, pixels), seam=(240.0, seam_style)),
+    "with seam": losses.weighted_sum(pixels=(1.0, pixels), seam=(240.0, seam_style)),
 }
 shown = {"damaged": test * boxes}
 for name, loss in rivals.items():
@@ -230,7 +233,8 @@ print(f"{'before':16} {psnr:.2f} dB, distance {distance:.3f}")
 picked = [8, 12, 19, 25, 33]
 viz.show(
     viz.image_grid([row[i] for row in shown.values() for i in picked], columns=5, row_titles=list(shown), width=6),
-    alt="Five small pictures with black boxes; filled softly after training with pixels only; with more texture after the loss of Liu et al. and after the loss with the seam.",
+    alt="Five small pictures with black boxes; filled softly after training with pixels only; with more texture "
+    "after the loss of Liu et al. and after the loss with the seam.",
     caption="The same test pictures after each fine-tuning.",
 )
 

@@ -29,8 +29,8 @@ viz.show(
         masks=[*known, *[None] * 6],
         width=5,
     ),
-    alt="A boat, a lorry and a dog, small, each with a hatched box. Below, in row A, the boxes are filled softly, like fog; "
-    "in row B with spots and edges that look a little more like the picture around them.",
+    alt="A boat, a lorry and a dog, small, each with a hatched box. Below, in row A, the boxes are filled "
+    "softly, like fog; in row B with spots and edges that look a little more like the picture around them.",
     caption="The same network, asked for two different things.",
 )
 
@@ -41,11 +41,11 @@ predict("losses/which_is_nearer")
 figures = {name: runs.figures(stops) for name, stops in {"A": (0, 0, 0), "B": (1, 1, 1)}.items()}
 print("      PSNR in the hole   perceptual distance   detail in the hole")
 for name, row in figures.items():
-    print(f"{name:5} {row['psnr_hole']:13.2f} dB {row['perceptual']:21.3f} {row['detail']:20.0%}")
+    print(f"{name:5} {row['psnr_hole']:13.2f} dB {row['perceptual']:21.3f} {row['detail']:20.2f}")
 
 viz.show(
     viz.image_row(list(truth), width=5),
-    alt="The three photographs: a boat with portholes, a lorry with a radiator grille, a dog with its head up.",
+    alt="The three photographs: a boat with portholes, a lorry with a grille, a dog with its head up.",
     caption="What was there.",
 )
 
@@ -82,9 +82,9 @@ for picture, place in zip(edges, places, strict=True):
 best = {"squared error": edges.mean(0), "absolute error": edges.median(0).values}
 viz.show(
     viz.image_row({"one truth": edges[2], "another": edges[9], "a third": edges[15], **best}, width=7),
-    alt="Three squares, dark on the left and white on the right, with a sharp border at three different places; a square that turns from dark to "
-    "white gradually; and one with a sharp border in the middle.",
-    caption="Seventeen truths, of which three are shown, and the best single answer to all of them under either loss.",
+    alt="Three squares, dark on the left and white on the right, with a sharp border at three different "
+    "places; a square that turns from dark to white gradually; and one with a sharp border in the middle.",
+    caption="Seventeen truths, of which three are shown, and the best single answer to all under either loss.",
 )
 
 # %% [markdown]
@@ -103,12 +103,11 @@ corners = torch.randint(97, (60, 2), generator=chance).tolist()
 truths = torch.stack(crops)  # (59, 3, 32, 32): what might have been there
 flat = truths.mean(0)
 judge = features.load("small")
-hole = torch.zeros(len(truths), 1, 32, 32)  # all of it is hole
 
 
 def distances(answer, truths):
     """The mean distance of one answer from all truths, under four losses."""
-    hole, answer = torch.zeros(len(truths), 1, 32, 32), answer.expand_as(truths)
+    hole, answer = torch.zeros(len(truths), 1, 32, 32), answer.expand_as(truths)  # all of it is hole
     return {
         "squared error": losses.mse(answer, truths, hole),
         "absolute error": losses.l1(answer, truths, hole),
@@ -117,9 +116,11 @@ def distances(answer, truths):
     }
 
 
+row = {"one truth": truths[0], "another": truths[1], "flat": flat, "grass from elsewhere": elsewhere}
 viz.show(
-    viz.image_row({"one truth": truths[0], "another": truths[1], "flat": flat, "grass from elsewhere": elsewhere}, width=6),
-    alt="Two patches of grass with blades in different places; a patch that is nearly even grey; a third patch of grass.",
+    viz.image_row(row, width=6),
+    alt="Two patches of grass with blades in different places; a patch that is nearly even grey; a third "
+    "patch of grass.",
     caption="Which of the two on the right would you rather see in the hole?",
 )
 far, near = distances(elsewhere, truths), distances(flat, truths)
@@ -128,7 +129,7 @@ for name in far:
     print(f"  {name:15} {far[name] / near[name]:.2f}")
 
 # %% [markdown]
-# *How this was computed: mean over 59 crops of 32 x 32 pixels of the photograph of a meadow.* Under the squared error perfect grass costs *twice* as much as none. That is no accident: if answer and truth are drawn alike and independently, the mean of $(a - x)^2$ is twice the variance, and that of the mean is the variance once. **A network that
+# *How this was computed: mean over 59 crops of 32 x 32 pixels of the photograph of a meadow.* Under the squared error perfect grass costs about *twice* as much as none. That is no accident: if answer and truth are drawn alike and independently, the mean of $(a - x)^2$ is twice the variance, and that of the mean is the variance once. **A network that
 # paints texture, but not to the pixel, is punished for it.** The last two lines of the table turn this round. What are they?
 
 # %% [markdown]
@@ -146,10 +147,13 @@ for level, m in enumerate(maps, 1):
 shown = [[m[0, c] / m[0, c].max() for c in m[0].flatten(1).std(1).argsort(descending=True)[:4]] for m in maps]
 viz.show(
     viz.image_grid(
-        [x for level in shown for x in (lorry[0], *level)], columns=5, row_titles=["first", "second", "third"], width=6
+        [x for level in shown for x in (lorry[0], *level)],
+        columns=5,
+        row_titles=["first", "second", "third"],
+        width=6,
     ),
-    alt="A small picture of a lorry, three times, with four grey maps beside each. In the first row the maps trace its edges finely; "
-    "in the second row coarser, in the third they are a few light and dark squares.",
+    alt="A small picture of a lorry, three times, with four grey maps beside each. In the first row the maps "
+    "trace its edges finely; in the second row coarser, in the third they are a few light and dark squares.",
     caption="What the judge says about the picture on the left, the four liveliest maps of each level.",
 )
 
@@ -181,7 +185,8 @@ for name, row in cost.items():
     print(f"{name:20}" + "".join(f"{row[kind] / cost['blurred'][kind]:16.2f}" for kind in kinds))
 viz.show(
     viz.image_row({"photograph": x[25], **{name: y[25] for name, y in changed.items()}}, width=7),
-    alt="A small photograph; the same without fine detail; the same one pixel to the right; a little darker; with coloured grain.",
+    alt="A small photograph; the same without fine detail; the same one pixel to the right; a little "
+    "darker; with coloured grain.",
     caption="Four changes. Which one do you notice first?",
 )
 
@@ -232,7 +237,7 @@ small = F.avg_pool2d(cat, 2)
 
 
 def style_by_level(picture, factor):
-    """The style distance of a picture from its blurred version, for each of the three levels; factor(C, H, W) is K."""
+    """Style distance of a picture from its blurred version, for each of the three levels; factor(C, H, W) is K."""
     soft = F.conv2d(F.pad(picture, [1] * 4, mode="replicate"), window, groups=3)
     levels = []
     for a, b in zip(judge(picture), judge(soft), strict=True):
@@ -242,11 +247,13 @@ def style_by_level(picture, factor):
     return torch.stack(levels)
 
 
+factors = {"1 / (C H W)": lambda c, h, w: 1 / (c * h * w), "C H W": lambda c, h, w: c * h * w}
 with torch.no_grad():
-    for name, factor in {"1 / (C H W)": lambda c, h, w: 1 / (c * h * w), "C H W": lambda c, h, w: c * h * w}.items():
+    for name, factor in factors.items():
         at_32, at_64 = style_by_level(small, factor), style_by_level(cat, factor)
         shares = ", ".join(f"{share:.0%}" for share in at_32 / at_32.sum())
-        print(f"K = {name:12} sum {at_32.sum():.3g}   share of the levels {shares}   at twice the side {at_64.sum() / at_32.sum():.1f} times the sum")
+        grown = at_64.sum() / at_32.sum()
+        print(f"K = {name:12} sum {at_32.sum():.3g}   levels {shares}   at twice the side {grown:.1f} times the sum")
 
 # %% [markdown]
 # *How this was computed: one photograph (a cat) at 32 x 32 and 64 x 64 pixels against a 3 x 3 mean of itself.* With the inverse the sum is astronomically large, the first level outweighs the others, and a picture of twice the side counts many times as much. The weight of 120 would mean nothing. Dimensions find such slips: *if I double the picture, should
@@ -290,8 +297,10 @@ terms = {
 painted = {name: paint(term) for name, term in terms.items()}
 viz.show(
     viz.image_row({"damaged": (eye * eye_mask)[0], **painted}, masks=[eye_mask[0], *[None] * 4], width=9),
-    alt="A cat's eye with a square hole over half of it. Painted by the hole term: the eye, complete. By the perceptual term: the eye, recognisable under coloured grain. "
-    "By the style term: dark and light strokes and coloured grain, like a second eye in the wrong place. By total variation: a smooth surface that joins the colours of the rim.",
+    alt="A cat's eye with a square hole over half of it. Painted by the hole term: the eye, complete. By the "
+    "perceptual term: the eye, recognisable under coloured grain. By the style term: dark and light strokes "
+    "and coloured grain, like a second eye in the wrong place. By total variation: a smooth surface that "
+    "joins the colours of the rim.",
     caption="Each term by itself, from the same noise.",
 )
 
@@ -354,7 +363,8 @@ print(f"share of the photographs' total variation that lies outside of the dilat
 
 # %%
 for name in ("valid", "hole", "perceptual", "style", "tv"):
-    print(published.get(f"s3.liu.{name}"))
+    figure = published.get(f"s3.liu.{name}")
+    print(f"{figure.title:40} {figure}")
 
 # %% [markdown]
 # ### How much is six?
@@ -372,9 +382,11 @@ for share in (0.1, 0.3):
     holes[: round(100 * share)] = 0
     holes = holes.reshape(1, 1, 10, 10)
     for over in ("image", "region"):
-        loss = losses.valid_l1(answer, right, holes, over=over) + 6 * losses.hole_l1(answer, right, holes, over=over)
+        valid = losses.valid_l1(answer, right, holes, over=over)
+        loss = valid + 6 * losses.hole_l1(answer, right, holes, over=over)
         (pull,) = torch.autograd.grad(loss, answer)
-        print(f"hole {share:.0%}, N over the {over:6}: a hole pixel pulls {pull[0, 0, 0, 0] / pull[0, 0, 9, 9]:.0f} times as strongly as a known one")
+        ratio = pull[0, 0, 0, 0] / pull[0, 0, 9, 9]
+        print(f"hole {share:.0%}, N over the {over:6}: a hole pixel pulls {ratio:2.0f} times as hard as a known one")
 
 # %% [markdown]
 # Neither is wrong. But "6 hole + valid" says nothing as long as nobody says what the sums are divided by, and two papers with the same formula may train for different things. (`losses.hole_l1` divides by the region unless you say `over="image"`; `losses.liu_total` does it as the paper does.)
@@ -392,19 +404,23 @@ with torch.no_grad():
     out = network(x[:32] * boxes[:32], boxes[:32])
 out.requires_grad_()
 six = losses.liu_total(out, x[:32], boxes[:32], features=judge)
-pulls = {name: torch.autograd.grad(term, out, retain_graph=True)[0].abs().sum().item() for name, term in six.items()}
-values = {name: term.item() for name, term in six.items()}
+values, pulls = {}, {}
+for name, term in six.items():
+    (slope,) = torch.autograd.grad(term, out, retain_graph=True)
+    values[name], pulls[name] = term.item(), slope.abs().sum().item()
 figure, axes = viz.figure(6.5, 2.8)
 ax = axes[0, 0]
-for shift, (what, numbers), colour, hatch in zip((-0.2, 0.2), {"value": values, "pull": pulls}.items(), (viz.BLUE, viz.SKY), ("", "//"), strict=True):
+looks = {"color": viz.BLUE}, {"color": viz.SKY, "hatch": "//"}
+for shift, what, numbers, look in zip((-0.2, 0.2), ("value", "pull"), (values, pulls), looks, strict=True):
     shares = [n / sum(numbers.values()) for n in numbers.values()]
-    ax.barh([i + shift for i in range(6)], shares, height=0.38, color=colour, hatch=hatch, edgecolor="white", label=what)
+    ax.barh([i + shift for i in range(6)], shares, height=0.38, edgecolor="white", label=what, **look)
 ax.set(yticks=range(6), yticklabels=list(six), xlabel="share of the sum over all terms", ylim=(5.6, -0.6))
 ax.legend()
 viz.show(
     figure,
-    alt="Two bars for each of six terms, the share of its value and, hatched, the share of its pull. By value the hole and the two style terms are about equal. By "
-    "pull style_out is far ahead of everything else; total variation is hardly to be seen in either.",
+    alt="Two bars for each of six terms, the share of its value and, hatched, the share of its pull. By value "
+    "the hole and the two style terms are about equal. By pull style_out is far ahead of everything else; "
+    "total variation is hardly to be seen in either.",
     caption="The terms of the total loss, each with its weight: what it is worth, and how strongly it pulls.",
 )
 
@@ -426,38 +442,46 @@ predict("losses/more_style")
 widgets.LossMixer((1, 1, 1), kept=(0, 0, 0))
 
 # %%
-levels = {0: ("no style", "o", viz.BLUE), 1: ("style as in the paper", "s", viz.VERMILLION), 2: ("thirty times", "^", viz.GREEN)}
+levels = {
+    0: ("no style", "o", viz.BLUE),
+    1: ("style as in the paper", "s", viz.VERMILLION),
+    2: ("thirty times", "^", viz.GREEN),
+}
 figure, axes = viz.figure(6.5, 3.4)
 ax = axes[0, 0]
 for level, (name, marker, colour) in levels.items():
     points = [runs.figures(stops) for stops in runs.mixtures if stops[1] == level]
-    ax.plot([p["psnr_hole"] for p in points], [p["perceptual"] for p in points], marker, color=colour, label=name)
-ax.plot(runs.before["psnr_hole"], runs.before["perceptual"], "*", color=viz.INK, markersize=11, label="before")
+    near, alike = ([p[key] for p in points] for key in ("psnr_hole", "perceptual"))
+    ax.plot(near, alike, marker, color=colour, label=name)
+before = runs.before
+ax.plot(before["psnr_hole"], before["perceptual"], "*", color=viz.INK, markersize=11, label="before")
 ax.set(xlabel="PSNR in the hole (dB), higher is better", ylabel="perceptual distance,\nlower is better")
 ax.legend(fontsize=9)
 viz.show(
     figure,
-    alt="Twenty-seven points. Those without style lie to the right, at a high PSNR, and most of them high up, at a large perceptual distance; those with style lie lower and "
-    "to the left. A star, the network before, lies at the far right.",
-    caption="All mixtures. Whoever goes down goes left as well.",
+    alt="Twenty-seven points. Those without style lie to the right, at a high PSNR, and most of them high up, "
+    "at a large perceptual distance; those with style lie lower and to the left. A star, the network before, "
+    "lies at the far right.",
+    caption="All mixtures. Down is more like a photograph, right is nearer to the truth.",
 )
 
 # %%
 print("p / s / t             PSNR in the hole   perceptual distance   detail")
-picked = {"0 / 0 / 0": (0, 0, 0), "0.05 / 0 / 0": (1, 0, 0), "0 / 120 / 0": (0, 1, 0), "0 / 0 / 3": (0, 0, 2), "0.05 / 120 / 0.1": (1, 1, 1)}
-table = {name: runs.figures(stops) for name, stops in picked.items()}
+table = {}
+for stops in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 2), (1, 1, 1)):
+    table[" / ".join(f"{weight:g}" for weight in runs.weights(stops).values())] = runs.figures(stops)
 for key, row in runs.again.items():
     p, s, t, seed = key.split(" | ")
     table[f"{p} / {s} / {t}, again"] = row
 for name, row in (table | {"before": runs.before}).items():
-    print(f"{name:24} {row['psnr_hole']:9.2f} dB {row['perceptual']:18.3f} {row['detail']:11.0%}")
+    print(f"{name:24} {row['psnr_hole']:9.2f} dB {row['perceptual']:18.3f} {row['detail']:10.2f}")
 
 # %% [markdown]
 # *How this was computed: 300 test images, the frozen box masks, composited; one short training each (`docs/loss_mixer.py`). "Again": the same mixture with another seed.*
 #
 # Three readings, and a warning:
 #
-# - The points fall along a slope: **nearer to the truth, or more like a photograph; not both at once.** This is no weakness of these networks. [@blau2018perception] proved that, at the limit of what is possible, the one can only be bought with the other.
+# - Look at the lower right edge of the cloud: **nearer to the truth, or more like a photograph; not both at once.** (Points above the edge, those with too much total variation, lose at both.) This is no weakness of these networks. [@blau2018perception] proved that, at the limit of what is possible, the one can only be bought with the other.
 # - Style brings most of the detail. It also brings detail that is *wrong*: look at the lorry.
 # - The two rows with another seed say how much is luck. Differences of that size between mixtures say nothing: perceptual at 0.05, for instance, or total variation at 0.1, can hardly be told from nothing.
 # - The warning: *all* of them lost PSNR against the network before. So short a training with small batches shakes a network that had been trained for long at falling learning rates. The comparison among the mixtures is fair, since all were shaken alike. Against "before" it is not.
@@ -494,7 +518,8 @@ else:
 
 # %%
 for name in ("lr", "epochs", "lr_fine", "epochs_fine", "days", "days_fine"):
-    print(published.get(f"s3.liu.{name}"))
+    figure = published.get(f"s3.liu.{name}")
+    print(f"{figure.title:66} {figure}")
 
 # %% [markdown]
 # Why? *Batch normalisation* ([@ioffe2015batch]) brings each channel to mean 0 and variance 1, then gives it a learned gain and shift:
@@ -511,11 +536,11 @@ unet = models.create("partial_unet", pretrained=True).eval()  # it was trained o
 
 
 def variance_of(mask):
-    """For each of the encoder's four batch norms: the variance of what arrives, over the variance that it remembers."""
+    """For each batch norm of the encoder: the variance of what arrives, over the one that it remembers."""
     found = []
     hooks = [
         down.norm.register_forward_hook(
-            lambda norm, arrived, _: found.append((arrived[0].var((0, 2, 3)) / norm.running_var).median().item())
+            lambda norm, x, _: found.append((x[0].var((0, 2, 3)) / norm.running_var).median().item())
         )
         for down in unet.down
     ]
@@ -533,12 +558,14 @@ ax = axes[0, 0]
 for name, mask in kinds.items():
     ax.plot(range(1, 5), variance_of(mask), label=f"{name} ({1 - mask.mean():.0%} hole)")
 ax.axhline(1, color=viz.GREY, linewidth=1)
-ax.set(xlabel="batch norm of the encoder", ylabel="variance, the\nremembered one is 1", xticks=range(1, 5), yscale="log")
+ax.set(xlabel="batch norm of the encoder", ylabel="variance, the\nremembered one is 1")
+ax.set(xticks=range(1, 5), yscale="log")
 ax.legend(fontsize=9)
 viz.show(
     figure,
-    alt="Four lines over the four batch norms of the encoder, on a logarithmic axis. That of line masks stays near one; that of irregular holes leaves it "
-    "far behind in the third layer; boxes and nothing hidden lie between.",
+    alt="Four lines over the four batch norms of the encoder, on a logarithmic axis. That of line masks stays "
+    "near one; that of irregular holes leaves it far behind in the third layer; boxes and nothing hidden lie "
+    "between.",
     caption="The same pictures under different holes, in a network that was trained on lines.",
 )
 
@@ -553,8 +580,8 @@ with torch.no_grad():
     for mode in ("train", "eval"):
         fresh = models.create("partial_unet", pretrained=True)
         getattr(fresh, mode)()
-        in_batch = [fresh(x[batch] * lines[:4], lines[:4])[0] for batch in ([0, 1, 2, 3], [0, 20, 21, 22])]
-        print(f"{mode:6} largest change of picture 0 when the other three are exchanged: {(in_batch[0] - in_batch[1]).abs().max():.3f}")
+        a, b = (fresh(x[batch] * lines[:4], lines[:4])[0] for batch in ([0, 1, 2, 3], [0, 20, 21, 22]))
+        print(f"{mode:6} picture 0 changes by up to {(a - b).abs().max():.3f} when the other three are exchanged")
 
 # %% [markdown]
 # **Second: merely showing pictures changes the network.** The running means follow every batch that passes in training mode, without any optimiser. Let twenty batches of four pictures with large holes pass, nothing else, and measure on lines again:
@@ -566,7 +593,7 @@ def quality(net):
 
 
 def after_looking(frozen):
-    """Twenty batches pass in training mode; the batch norms in `frozen` stay in eval mode. No weight is changed."""
+    """Twenty batches pass in training mode; the batch norms in `frozen` stay in eval mode. No weight changes."""
     net = models.create("partial_unet", pretrained=True).train()
     for name, module in net.named_modules():
         if isinstance(module, torch.nn.BatchNorm2d) and name.startswith(frozen):
@@ -581,12 +608,13 @@ def after_looking(frozen):
 
 
 print(f"before               {quality(unet):.2f} dB")
-for name, frozen in {"nothing frozen": ("none",), "encoder frozen": ("down",), "all frozen": ("down", "up")}.items():
+arms = {"nothing frozen": ("none",), "encoder frozen": ("down",), "all frozen": ("down", "up")}
+for name, frozen in arms.items():
     print(f"{name:20} {after_looking(frozen):.2f} dB")
 
 # %% [markdown]
-# *How this was computed: PSNR over the hole, 100 test images with the frozen line masks; twenty batches of four of them passed under irregular holes.* No weight has moved, and the network has lost quality. With all statistics frozen nothing can happen. With the encoder's alone, as in the paper, the decoder's still follow: there, the paper argues, all holes are closed, and its
-# batches of 512 x 512 hold far more pixels than ours.
+# *How this was computed: PSNR over the hole, 100 test images with the frozen line masks; twenty batches of four of them passed under irregular holes.* No weight has moved, and the network has lost quality. With all statistics frozen nothing can happen. With the encoder's alone, as in the paper, the decoder's still follow, and this half measure may even come out worse than none: one half of the network moves on, the other does not. In the paper, holes
+# are closed by the time the decoder begins, and a batch of 512 x 512 holds far more pixels than ours.
 #
 # ### How to freeze, and how it thaws
 #
@@ -641,7 +669,8 @@ nets = {"before": unet, "thawed": fine_tuned(False), "frozen": fine_tuned(True)}
 for name, net in nets.items():
     y = net.inpaint(x, boxes)
     psnr = metrics.psnr(y, x, data_range=1, mask=boxes, region="hole").mean()
-    print(f"{name:8} boxes: PSNR in the hole {psnr:.2f} dB, perceptual distance {metrics.perceptual(y, x, features=measure).mean():.3f}")
+    distance = metrics.perceptual(y, x, features=measure).mean()
+    print(f"{name:8} boxes: PSNR in the hole {psnr:.2f} dB, perceptual distance {distance:.3f}")
 
 # %% [markdown]
 # *How this was computed: 100 test images, the frozen box masks, composited; 16 steps of 8 pictures.* Does freezing help? After so few steps, and with this network, do not expect an answer from two numbers. What is certain is what you saw above: what freezing *does*. Whether it pays is a question for a longer run, with several seeds. (`fine_tuned(True, steps=500)` is one line; take a cup of tea.)
