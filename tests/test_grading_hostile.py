@@ -633,7 +633,8 @@ def test_a_fork_bomb_ends_whoever_grades(user):
 
 # --- the protocol, without a process ------------------------------------------------------------------------------------------------------
 
-VALUES = [None, True, 3, -2.5, float("inf"), "text", (1, [2, "x"]), {"a": torch.ones(2, 3)}, torch.zeros(0, 4), torch.tensor(3), torch.ones(2, 3)[:1, 2], b"bytes"]
+TENSORS = [torch.zeros(0, 4), torch.tensor(3), torch.ones(2, 3)[:1, 2]]  # the last: one number, with a matrix's stride
+VALUES = [None, True, 3, -2.5, float("inf"), "text", (1, [2, "x"]), {"a": torch.ones(2, 3)}, *TENSORS, b"bytes"]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
