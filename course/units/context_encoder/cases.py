@@ -121,8 +121,10 @@ def ask_step(ask: Any, known: Tensor, real: Tensor, lr: float, generator: Tensor
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise NotAnAnswer("Your step must return two numbers: `return loss_critic.item(), loss_generator.item()`.")
         losses.append([torch.as_tensor(value).detach().double().mean() for value in pair])
-    tables = [torch.cat([torch.as_tensor(s["layer.weight"]), torch.as_tensor(s["layer.bias"])[:, None]], dim=1) for s in (critic_state, state)]
-    return torch.tensor(losses, dtype=torch.float64), *tables
+    of_critic, of_generator = (
+        torch.cat([torch.as_tensor(s["layer.weight"]), torch.as_tensor(s["layer.bias"])[:, None]], dim=1) for s in (critic_state, state)
+    )
+    return torch.tensor(losses, dtype=torch.float64), of_critic, of_generator
 
 
 @functools.cache

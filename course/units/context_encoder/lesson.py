@@ -614,7 +614,8 @@ for name in middle:
     print(f"{name:16}{both}")
 
 # %% [markdown]
-# *How this was computed: `python -m inpaintlib.leaderboard`; 1,000 test images, frozen masks, composited, PSNR over the whole image; mean over images and half a 95 % confidence interval.* On holes of this size learning is ahead, with a network that has skip connections, sees the mask, and fills holes *anywhere*. The bottleneck of the Context Encoder was built to learn features, not to keep details, and today's inpainters have given it up. What they have kept are the joint loss and the critic: the next lesson's critic,
+# *How this was computed: `python -m inpaintlib.leaderboard`; 1,000 test images, frozen masks, composited, PSNR over the whole image; mean over images and half a 95 % confidence interval.* Look for `context_encoder` in the left half: its shipped weights were trained longer, with the joint loss of this lesson. Where does it stand in the one column, and where in the other? In PSNR the lead belongs to a network that has skip
+# connections, sees the mask, and fills holes *anywhere*. The bottleneck of the Context Encoder was built to learn features, not to keep details, and today's inpainters have given it up. What they have kept are the joint loss and the critic: the next lesson's critic,
 # [judging patch by patch](unit:patch_gan), no longer needs to know where the hole is.
 #
 # ## Check yourself

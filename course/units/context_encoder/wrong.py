@@ -58,8 +58,7 @@ def _joint(
                 "overflow": -np.log(1 / (1 + np.exp(-s))),
                 "minus": -np.logaddexp(0, -s),
             }
-        term = terms[adversarial].mean() if adversarial != "summed" else None
-        return None, 0.001 * term
+        return None, 0.001 * terms[adversarial].mean()
     rows, columns = error.shape[-2:]
     i, j = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
     down, across = np.minimum(i, rows - 1 - i) < band, np.minimum(j, columns - 1 - j) < band
