@@ -209,3 +209,22 @@ def test_a_share_of_nothing_says_nothing() -> None:
     assert not proportion(14, 20).excludes(0.5) and proportion(15, 20).excludes(0.5)
     with pytest.raises(ValueError, match="3 right of 2"):
         proportion(3, 2)
+
+
+# One's own photograph ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_uploaded_photograph_is_read_and_something_else_is_refused() -> None:
+    upload = widgets.PhotoUpload()
+    data: Any = upload._repr_mimebundle_()
+    assert data[LIVE]["model_id"] == upload.model_id and "photograph" in data["text/html"]
+    assert upload.photo() is None
+    file = io.BytesIO()
+    Image.new("RGB", (6, 4), (255, 0, 0)).save(file, "png")
+    about = {"name": "../a.png", "type": "image/png", "size": 1, "last_modified": 0}
+    upload.set_state({"value": [{**about, "content": memoryview(file.getvalue())}]})
+    photo = upload.photo()
+    assert photo is not None and photo.shape == (1, 3, 4, 6) and photo[0, :, 0, 0].tolist() == [1, 0, 0]
+    upload.set_state({"value": [{**about, "content": memoryview(b"no picture")}]})
+    with pytest.raises(ValueError, match="cannot be read as an image"):
+        upload.photo()

@@ -7,14 +7,11 @@
 # `look` draws an example, `check` tries your function and shows the smallest input that fails, `hint("capstone/moved", 2)` says more. Everywhere **1 = known, 0 = hole**.
 
 # %%
-import tempfile
-from pathlib import Path
 
-import ipywidgets
 import torch
 
 from course.checks import check, hint, look, predict, score
-from inpaintlib import baselines, data, evaluation, metrics, models, tiling, viz
+from inpaintlib import baselines, data, evaluation, metrics, models, tiling, viz, widgets
 
 # %% [markdown]
 # ## 1. A hole that moves (2 points)
@@ -141,16 +138,11 @@ if same:
 check("capstone/report")
 
 # %%
-upload = ipywidgets.FileUpload(accept="image/*", description="Your photograph")
+upload = widgets.PhotoUpload()
 upload
 
 # %%
-photo = data.load_photo("coffee")
-if upload.value:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "photograph"
-        path.write_bytes(upload.value[0].content)
-        photo = data.load_photo(path)
+photo = data.load_photo("coffee") if upload.photo() is None else upload.photo()
 print(tuple(photo.shape))
 
 # %% name="report" tags=["student"]
@@ -212,7 +204,8 @@ viz.show(
     viz.image_row(
         {"photograph": photo, "hole": photo, "filled": result}, masks=[None, hole[None, None], None]
     ),
-    alt="A cup of coffee with a spoon on its saucer; the same with a hatched rectangle over the spoon's bowl; and filled, the bowl gone.",
+    alt="A cup of coffee with a spoon on its saucer; the same with a hatched rectangle over the spoon's "
+    "bowl; and filled, the bowl gone.",
     caption=f"The bowl of the spoon, removed by {name}.",
 )
 

@@ -12,33 +12,19 @@
 # %%
 import io
 import itertools
-import tempfile
 import time
-from pathlib import Path
 
-import ipywidgets
 import torch
 
 import inpaintlib
 from course.checks import predict
 from inpaintlib import baselines, data, evaluation, masks, metrics, models, tiling, viz, widgets
 
-upload = ipywidgets.FileUpload(accept="image/*", description="Your photograph")
+upload = widgets.PhotoUpload()
 upload  # press the button, choose a file, then run the next cell; without one you work with ours
 
-
 # %%
-def uploaded(upload):
-    """The photograph that was chosen above, (1, 3, H, W) in [0, 1]; None if there is none."""
-    if not upload.value:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "photograph"
-        path.write_bytes(upload.value[0].content)
-        return data.load_photo(path)
-
-
-photo = uploaded(upload)
+photo = upload.photo()
 own = photo is not None
 photo = photo if own else data.load_photo("coffee")
 height, width = photo.shape[2:]
@@ -130,8 +116,9 @@ widgets.CompareSlider(
 # %%
 viz.show(
     viz.image_grid({"the hole": photo, **filled}, columns=3, masks=[hole, *[None] * len(filled)]),
-    alt="The cup of coffee with a hatched hole in the shape of a spoon, and four fillings: the spoon is gone in all of them; some leave streaks "
-    "on the saucer, some a soft cloud, and the rim of the cup is smeared where the hole touches it.",
+    alt="The cup of coffee with a hatched hole in the shape of a spoon, and four fillings: the spoon is "
+    "gone in all of them; some leave streaks on the saucer, some a soft cloud, and the rim of the cup is "
+    "smeared where the hole touches it.",
     caption="No spoon any more. But which one would you hand in?",
 )
 
@@ -158,7 +145,8 @@ viz.show(
             "their difference x 5": (5 * apart).clamp(0, 1)[window],
         }
     ),
-    alt="Three pieces of the photograph: the filling without overlap has faint straight steps, the one with overlap has none; the difference shows the steps as straight lines.",
+    alt="Three pieces of the photograph: the filling without overlap has straight steps in it, the one "
+    "with overlap has none; the difference shows the steps as straight edges.",
     caption="Straight lines that nobody painted: seams.",
 )
 
@@ -198,11 +186,12 @@ def substitutes(mask, count, generator):
     return found
 
 
-count = {"quick": 8, "full": 40}[inpaintlib.profile()]
+count = {"quick": 6, "full": 40}[inpaintlib.profile()]
 places = substitutes(hole, count, torch.Generator().manual_seed(1))
 viz.show(
     viz.image_row({f"place {k}": photo for k in range(1, 5)}, masks=places[:4]),
-    alt="The photograph four times, with a hatched hole in the shape of the spoon at four other places: on the wood, over the saucer, over the cup.",
+    alt="The photograph four times, each with a hatched hole in the shape of the spoon at another "
+    "place.",
     caption="Four of the substitute holes. Under these, the truth is known.",
 )
 
@@ -320,4 +309,4 @@ predict("capstone/two_halves")
 #
 # - [@criminisi2004region]: removing objects, before networks.
 # - [@barnes2009patchmatch]: the same, in large photographs and fast.
-# - [@efron1993introduction]: why the places that choose must not judge (chapter 17).
+# - [@efron1993introduction]: why the places that choose must not judge.
