@@ -70,7 +70,7 @@ z = (w * x).sum() + b
 print("before the ReLU:", z.item(), "   after:", torch.relu(z).item())
 
 # %% [markdown]
-# Why bend at all? Because without it, layer upon layer of weighted sums is one weighted sum: nothing is gained by depth. Common bends:
+# Why bend at all? (Elsewhere the bend is called an *activation function*, or a nonlinearity.) Because without it, layer upon layer of weighted sums is one weighted sum: nothing is gained by depth. Common bends:
 
 # %%
 z = torch.linspace(-4, 4, 161)
@@ -89,12 +89,24 @@ viz.show(
 print("softmax of (1, 2, 3):", torch.softmax(torch.tensor([1.0, 2.0, 3.0]), 0))
 
 # %% [markdown]
-# A relative for choices: *softmax* turns several numbers into positive ones that add up to 1, as probabilities do. Classifiers end with it, and so does the attention of a later lesson.
+# A relative for choices: *softmax* turns several numbers into positive ones that add up to 1, as probabilities do. Classifiers end with it, and [attention](unit:attention) is built on it.
 #
 # ## How it learns
 #
-# Show it an example, compare its answer with the right one, and ask of each weight: *if I raise you a little, does the error grow or shrink?* That is the derivative. Then move every weight a small step downhill.
-# The chain rule gives all derivatives in one pass from the end to the start (*backpropagation*).
+# Show it an example, compare its answer with the right one by a number that is larger the worse it is, the *loss*, and ask of each weight: *if I raise you a little, does the loss grow or shrink?* That is the derivative; those of all weights together are the *gradient*. Then move every weight a small step downhill.
+# The chain rule gives all derivatives in one pass from the end to the start (*backpropagation*). Two neurons in a row, without biases, show how. Forwards: $z = w_1 x$, $a = \mathrm{ReLU}(z)$, $y = w_2 a$, and the loss is $L = (y - t)^2$.
+# With $x = 2$, $w_1 = 1.5$, $w_2 = 0.5$ and the right answer $t = 1$ one gets $z = a = 3$ and $y = 1.5$. Now backwards, each line from one that is already there:
+#
+# | derivative of the loss with respect to | is | here |
+# |---|---|---|
+# | the answer $y$ | $2\,(y - t)$ | 1 |
+# | the weight $w_2$ | that of $y$, times $a$ | 3 |
+# | the output $a$ | that of $y$, times $w_2$ | 0.5 |
+# | the sum $z$ | that of $a$, times the slope of the ReLU (1, as $z > 0$) | 0.5 |
+# | the weight $w_1$ | that of $z$, times $x$ | 1 |
+#
+# Nothing is computed twice, however many layers there are. `loss.backward()` does just this. In the next cell `w.grad = None` throws away the old derivatives, which PyTorch would add to the new ones, and
+# `torch.no_grad()` says that the step itself is not to be differentiated.
 
 # %% tags=["compare"]
 target = 2.0
@@ -117,7 +129,8 @@ for step in range(4):
 #
 # ## Which way downhill? Optimisers on one small problem
 #
-# With two weights we can watch. The loss is a long narrow valley, steep across and shallow along, as losses of networks often are. Each method starts at the same place and takes 60 steps.
+# With two weights we can watch. The loss is a long narrow valley, steep across and shallow along, as losses of networks often are. Each method starts at the same place, takes 60 steps, and has a step size
+# that was chosen for it by hand.
 
 # %%
 predict("autoencoder/valley")
@@ -152,7 +165,7 @@ for ax, (name, path) in zip(axes.flat, walks.items(), strict=True):
     ax.contour(u, v, valley((u, v)), levels=[0.2, 1, 3, 8, 16, 28], colors=viz.GREY, linewidths=0.7)
     ax.plot(path[:, 0], path[:, 1], "-o", markersize=2.5, linewidth=1)
     ax.plot(0, 0, "x", color=viz.VERMILLION)
-    ax.set_title(f"{name}: loss {valley(path[-1]):.4f} at the end")
+    ax.set_title(f"{name}: loss {valley(path[-1]):.4f}")
 for ax in axes[1]:
     ax.set_xlabel("first weight")
 for ax in axes[:, 0]:
@@ -160,19 +173,19 @@ for ax in axes[:, 0]:
 viz.show(
     figure,
     alt="Four maps of a long valley with a path each. Gradient descent zigzags across and creeps along; "
-    "momentum swings in wide curves towards the minimum; Adagrad goes almost straight and slows down; "
-    "Adam goes straight and circles a little about the minimum.",
-    caption="The same valley, four ways down. The cross is the minimum.",
+    "momentum swings in wide curves towards the minimum; Adagrad drops to the bottom of the valley and "
+    "follows it, slower and slower; Adam goes down in one wide curve, overshoots and circles about the minimum.",
+    caption="The same valley, four ways down, and the loss after the last step. The cross is the minimum.",
 )
 
 # %% [markdown]
 # - **Gradient descent**: one step size for all weights. Too small along the valley, nearly too large across.
 # - **Momentum** keeps part of the last step, like a ball that rolls.
-# - **Adagrad** divides each weight's step by the root of the sum of its squared derivatives so far: steep directions are slowed. The sum only grows, so its steps shrink for ever. (In a survey one can read that Adagrad is of second order.
-#   It is not: it squares *first* derivatives.)
-# - **Adam** does both, with running means in place of sums; at the end it circles. (It is an optimiser; the same survey lists it among the losses.)
+# - **Adagrad** divides each weight's step by the root of the sum of its squared derivatives so far: steep directions are slowed. The sum only grows, so its steps shrink for ever. (One reads that it is of second order. It is not:
+#   it squares *first* derivatives.)
+# - **Adam** does both, with running means in place of sums; at the end it circles.
 #
-# The course uses Adam, because it needs the least care. The step size, or *learning rate*, matters more than all of that:
+# A small valley is no race: with another step size each of the four draws another path. The course uses Adam because one step size serves it for many networks, steep and shallow. The step size, or *learning rate*, matters more than all of that:
 
 # %% tags=["compare"]
 for lr in (0.01, 0.06, 0.07):
@@ -182,7 +195,7 @@ for lr in (0.01, 0.06, 0.07):
     )
 
 # %% [markdown]
-# Across the valley the derivative is 30 times the distance. A step of more than 2/30 of it lands farther away on the other side than it started, and the next one farther still.
+# Across the valley the derivative is 30 times the distance from the bottom. So with a learning rate above 2/30 a step lands farther away on the other side than it started, and the next one farther still.
 #
 # ## A batch at a time
 #
@@ -198,7 +211,8 @@ print(f"{images:,} images in batches of {batch}: {images // batch:,} iterations 
 # %% [markdown]
 # ## Why convolutions?
 #
-# A layer of neurons in which each looks at *every* number of the picture is called fully connected. Compare it with a convolution, a neuron that looks at 3 x 3 pixels and is used again at each place:
+# A layer of neurons in which each looks at *every* number of the picture is called fully connected. Compare it with a convolution, a neuron that looks at 3 x 3 pixels and is used again at each place. (The pictures
+# below are moved in a circle: what leaves on one side comes in on the other, so that nothing is lost at the border.)
 
 # %% tags=["compare"]
 dense = nn.Linear(3072, 3072)
@@ -233,6 +247,9 @@ print("fully connected, the same:", torch.allclose(dense_moved, moved_dense, ato
 # ## A convolutional autoencoder
 #
 # *Encoder*: convolutions with stride 2 make the picture smaller and its channels more. *Decoder*: the way back. In the middle is the *bottleneck*; what stands there is called the *code*, or a point in *latent space*. Nobody labels anything: the right answer is the input itself.
+#
+# The way back needs a layer that makes pictures *larger*: `nn.ConvTranspose2d`. Each pixel of the small picture lays the kernel, times its own value, onto the large one, with stride 2 always two pixels farther on; where
+# kernels overlap, they are added. `nn.Sequential` runs layers one after the other.
 #
 # | way of learning | right answers come from | example |
 # |---|---|---|
@@ -272,7 +289,8 @@ viz.show(
 )
 
 # %% [markdown]
-# A network in which every picture arrives as the same grey sleeps through the first hundreds of steps, until its weights have grown. With the right first weights it is awake at once.
+# A network in which every picture arrives as the same grey has little to learn from until its weights have grown. Glorot and Bengio's rule draws each weight evenly between $-r$ and $r$ with
+# $r = \sqrt{6 / (n_\mathrm{in} + n_\mathrm{out})}$, where a neuron has $n_\mathrm{in}$ inputs and each input goes to $n_\mathrm{out}$ neurons: the more terms in a sum, the smaller each.
 #
 # Here is an autoencoder, and the whole training loop.
 
@@ -335,7 +353,8 @@ with torch.no_grad():
         print(f"{name}: linear {pair[0]:.2f} dB, network {pair[1]:.2f} dB")
 
 # %% [markdown]
-# *How this was computed: 200 test images, mean of their PSNRs.* Linear algebra finds at once the best that straight lines can do; a network has to walk there, and is not bound to straight lines. (`INPAINTLIB_PROFILE=full` walks several times as far.) Ask for the simple rival always.
+# *How this was computed: 200 test images, mean of their PSNRs.* Linear algebra finds at once the best that straight lines can do; a network has to walk there, and is not bound to straight lines. Which of the two is ahead after so short a walk? (`INPAINTLIB_PROFILE=full` walks several times as far.)
+# Ask for the simple rival always, and say so where it wins.
 #
 #
 # What *is* in a code? Go from one code to another in small steps, and decode on the way:
@@ -358,7 +377,15 @@ predict("autoencoder/wide_code")
 # ## Round the bottleneck: skip connections
 #
 # For inpainting the bottleneck is a strange guest: most pixels are *known*, and it forgets their details. The **U-Net** keeps it for what it is good at, an overview, and lets details pass beside it: what the encoder saw at each resolution is handed to the decoder at the same resolution
-# (a *skip connection*, by concatenation of channels). Let us see what that is worth. Two networks, the same layers, the same pictures with lines cut out, the same number of steps; one has its skips cut.
+# (a *skip connection*, by concatenation of channels). With three resolutions:
+#
+#     32 x 32   image > double ----------- skip ----------> double > head > picture
+#                          | pool                              ^ up
+#     16 x 16              +-> double ---- skip ----> double --+
+#                                 | pool                ^ up
+#      8 x 8                      +-----> double -------+
+#
+# `double` is two convolutions of 3 x 3, each with its ReLU, `pool` a max pooling, `up` a transposed convolution, and `head` a last convolution to three colours. The code below uses these names. (Its `ema` asks for a running mean of the weights, which is calmer than the weights themselves.) Let us see what a skip is worth. Two networks, the same layers, the same pictures with lines cut out, the same number of steps; one has its skips cut.
 
 
 # %%
@@ -415,8 +442,8 @@ viz.show(
 #
 # ## Seven million numbers, counted
 #
-# Two of the projects behind this course used a U-Net with five resolutions. A convolution from $C$ to $C'$ channels with a $k\times k$ kernel has $C'(C k^2 + 1)$ parameters: every output channel has a weight for each
-# input channel and place, and a bias.
+# Two of the projects behind this course used a U-Net with five resolutions. A convolution from $C$ to $C'$ channels with a $k\times k$ kernel has $C'(C k^2 + 1)$ *parameters*, weights and biases together: every output channel has a weight for each
+# input channel and place, and a bias. For transposed convolutions the formula is the same; here their kernels are 2 x 2.
 
 # %%
 predict("autoencoder/count_one")
@@ -488,19 +515,20 @@ viz.show(
     figure,
     alt="Two curves over 240 steps. The error on the sixteen training pictures keeps falling; on other "
     "pictures it falls at first, then stays high and rises a little.",
-    caption="Learning by heart. From where the curves part, the network learns the pictures instead of pictures.",
+    caption="Learning by heart. From where the curves part, the network learns these 16, and no more about pictures.",
 )
 
 # %% [markdown]
 # That is over-fitting: an autoencoder, too, can memorise. What helps, in the order in which to try it:
 #
 # - **more and other data**: more pictures, mirrored ones, *a fresh mask every time* (`train.fit` does both);
-# - **stop in time**: keep some pictures aside (*validation*), and keep the weights that did best on them. A third set, for the final figure, is never looked at while choosing;
+# - **stop in time**: keep some pictures aside (*validation*), and keep the weights that did best on them. A third set, the *test set*, for the final figure, is never looked at while choosing;
 # - **make it harder to memorise**: a smaller network, a penalty on large weights (*weight decay*), or *dropout*, which silences random neurons in training so that none can rely on another.
 #
 # ## The loop that the course uses
 #
-# `train.fit` is the loop from above with what one misses after an hour of training: it can be interrupted and resumed to the bit, keeps a log, watches held-out pictures, and names the cause when a loss becomes NaN.
+# `train.fit` is the loop from above with what one misses after an hour of training: it can be interrupted and resumed to the bit, keeps a log, watches held-out pictures, and names the cause when a loss becomes NaN ("not a number",
+# what comes of 0 / 0 or of numbers that grew beyond all bounds).
 
 # %%
 torch.manual_seed(0)
@@ -519,8 +547,10 @@ history = train.fit(
 )
 viz.show(
     viz.curves(history),
-    alt="The loss falls steeply at first and then slowly; the PSNR on held-out pictures rises.",
-    caption="One pass and a half over the pictures: loss over the hole, and PSNR on pictures held out.",
+    alt="The loss falls steeply at first and then slowly; on pictures held out the PSNR rises and "
+    "the mean absolute error falls, both raw and composited.",
+    caption="One pass and a half over the pictures: the loss, and PSNR and MAE on pictures held out. The loss asks for the hole "
+    "alone, so the raw picture stays poor.",
 )
 
 # %% [markdown]

@@ -93,7 +93,7 @@ print(correlate(image, kernel))
 # %% [markdown]
 # PyTorch has this operation as `F.conv2d`. It works on many images at once, a **batch**, and each image has **channels**: three for the colours red, green, blue. So an image
 # is `(B, C, H, W)`: batch, channels, height, width. The numbers of the kernels are called **weights**. A kernel has a slice of 3 x 3 weights for each channel that comes in, and the sum
-# runs over all slices: **a sum over channels, not one result for each**. With several kernels there are several channels out: the weights are `(Cout, Cin, k, k)`. Often
+# runs over all slices: **a sum over channels, not one result for each**. With several kernels there are several channels out: the weights are `(Cout, Cin, k, k)`: channels out, channels in, and the two sides of the kernel. Often
 # a number is added to each channel at the end, its **bias**. One such convolution, with its weights and biases, is a **layer** of a network.
 
 # %% tags=["compare"]
@@ -103,7 +103,7 @@ print("equal to the loops:", torch.equal(y[0, 0], correlate(image, kernel)))
 
 # %% [markdown]
 # Two loops in Python are slow, and you never write them again: `F.conv2d` does the same in optimised code, for thousands of images at a
-# time. But everything in this course that is called a layer is this loop, with one line in the middle changed.
+# time. But most of what this course calls a layer is this loop, with the line in the middle changed.
 
 # %% [markdown]
 # ## Correlation or convolution?
@@ -241,7 +241,9 @@ print("sum:\n", F.avg_pool2d(corner[None, None], 2, divisor_override=1)[0, 0])
 # on which one output pixel depends is its **receptive field**. For a hole this is a hard limit: *a pixel in the middle of a hole that is
 # larger than the receptive field sees nothing but hole*.
 #
-# Each layer adds $(k-1)\,d$ times the product of all strides before it.
+# Start from 1, one pixel. Each layer adds $(k-1)\,d$ times the product of all strides before it: behind a stride of 2, a step of one place is a step of two
+# pixels of the input. Three layers of 3 x 3 with stride 2 give 1, then $1 + 2 = 3$, then $3 + 2 \cdot 2 = 7$, then $7 + 2 \cdot 4 = 15$. Pooling counts as a layer with $k = 2$
+# and stride 2.
 
 # %%
 predict("convolution/dilations")
@@ -357,7 +359,7 @@ predict("convolution/whose_is_wrong")
 # - Deep learning does not turn the kernel: strictly, it correlates.
 # - Kernel, stride, padding and dilation fix the size of the output; write the formula once and test it.
 # - Stacked layers see further: with dilations 1, 2, 4 the field is 3, 7, 15 wide.
-# - A convolution cannot tell a hole from a dark pixel. The rest of the course is about that sentence.
+# - A convolution cannot tell a hole from a dark pixel. Much of the course is about that sentence.
 #
 # Now do the [exercise](exercise:convolution), where you write the loops yourself, and find the bug in somebody else's.
 #

@@ -191,7 +191,8 @@ viz.show(
 #
 # $$ \bar x \pm t_{n-1}\,\frac{s}{\sqrt n}, $$
 #
-# where $t$ is "Student's" factor ([@gosset1908probable]; its finder worked for a brewery, and signed as Student): nearly two for many values, more for few, because few values do not even tell $s$ well.
+# where $\bar x$ is the mean of the $n$ values and $t$ is "Student's" factor ([@gosset1908probable]; its finder worked for a brewery, and signed as Student): nearly two for many values, more for few, because few values do not even tell $s$ well. All intervals here are
+# 95 % confidence intervals: of those that one makes in this way, again and again from new values, nineteen of twenty hold the true mean.
 
 # %%
 predict("depth/three_values")
@@ -214,7 +215,7 @@ for depth, error in zip(depths, errors, strict=True):
 # %% [markdown]
 # *How this was computed: mean raw MAE, 200 test images, frozen line masks; half of 95 % confidence intervals. Over images: each image's error is first averaged over the seeds. Over seeds: each seed's error is first averaged over the images.*
 #
-# "Which depth is better?" is a question about *trainings*: nobody will use your very weights for another data set. It needs the bar on the right, which most tables do not show. More test images make the left bar
+# "Which depth is better?" is a question about *trainings*: whoever reads the answer will train a network of their own, not use your very weights. It needs the bar on the right, which most tables do not show. More test images make the left bar
 # shorter, and do nothing for the right one.
 
 # %%
@@ -263,7 +264,8 @@ over_seeds = mean_interval((errors[-1] - errors[0]).mean(1))
 print(f"over seeds: {over_seeds.mean:+.4f} ± {over_seeds.half:.4f}")
 
 # %% [markdown]
-# *How this was computed: raw MAE, image by image; half of 95 % confidence intervals over 200 images, and in the last line over the three seeds.* If two seeds are each "certain", with opposite signs, then neither interval was wrong. Both answer the question about images, and you had asked the one about trainings.
+# *How this was computed: raw MAE, image by image; half of 95 % confidence intervals over 200 images, and in the last line over the three seeds.* A seed whose interval leaves 0 outside seems certain, and another seed says something else. Neither interval is wrong. They answer the question about
+# images, and you had asked the one about trainings: the last line, where 0 may well be inside.
 #
 # ## The same study, longer
 #
@@ -341,7 +343,7 @@ print(f"Each network of ours saw {seen:,} pictures; the project's {views:,}, {vi
 #
 # - **A budget belongs to every conclusion.** Our networks saw a small part of what the project's saw; a deep network has more to learn, and may well profit more from a longer training. Whoever has a GPU: `python -m inpaintlib.reproduce s4 --budget full` runs the project's own size.
 # - **Raw and composited are different races.** Most of the raw error lies on *known* pixels, which the network has to copy through all of its layers. Composited, the depths are nearly the same.
-# - **Methods that learn nothing** are still ahead. Lines are easy, and our training is short.
+# - **Two methods that learn nothing**, biharmonic and Navier-Stokes, are still ahead, composited. Lines are easy, and our training is short.
 #
 # ## Not only depth: learning rate and batch size
 #
@@ -398,8 +400,9 @@ for name, results in trained.items():
     print(f"{name:17}      {'  '.join(whole)}      {'  '.join(hole)}")
 
 # %% [markdown]
-# *How this was computed: depth 3, seeds 0 and 1, means over 200 test images.* Train on the hole, and nothing asks the network to copy what is known: its raw picture is worse, its filling need not be. If you composite, that is a good bargain. So two networks with different losses cannot be ranked by one
-# of these columns. And compare the two seeds before you believe the column on the right. What else a loss does to a picture has a unit of its own: [what a loss makes a network do](unit:losses).
+# *How this was computed: depth 3, seeds 0 and 1, means over 200 test images.* Train on the hole, and nothing asks the network to copy what is known: its raw picture is worse, its filling need not be. If you composite, the raw picture does not matter; whether the filling gains,
+# two seeds may not tell. So two networks with different losses cannot be ranked by one
+# of these columns. Compare the two seeds before you believe the column on the right. What else a loss does to a picture has a unit of its own: [what a loss makes a network do](unit:losses).
 #
 # ## Back to the printed table
 #
@@ -419,7 +422,7 @@ for depth in PRINTED:
     print(f"depth {depth}: printed {mean.text}, mean of its rows {of_rows.text}")
 
 # %% [markdown]
-# None of the three agrees to the last digit. The differences are small. But a mean that a computer took of these rows would agree, so these were not taken of these rows. (Even where rows are not printed one can sometimes tell: from rows of whole numbers only certain means are possible, and [@brown2017grim] found many that are not.)
+# None of the three agrees to the last digit. The differences are small. But a mean that a computer took of these rows, as they are printed, would agree; so the means were taken of something else. (Even where rows are not printed one can sometimes tell: from rows of whole numbers only certain means are possible, and [@brown2017grim] found many that are not.)
 #
 # ### What is the ±, and can it be?
 #
@@ -437,7 +440,8 @@ for reading, divide in readings.items():
     print(f"  {reading:20}: the gap is {gap:.5f} ± {half:.5f} over images: {decided}")
 
 # %% [markdown]
-# (As if the images were different ones, since we have no pairs.) The same table decides or does not, depending on a word that was left out. For the MAE a standard deviation is the likely reading: ours over images has the same size in relation to its mean.
+# (As if the images were different ones, since we have no pairs.) The same table decides or does not, depending on a word that was left out. For the MAE a standard deviation is the likely reading: undo ours over images ($s$ is half the interval times $\sqrt{200}$, divided by $t$), and it has
+# the same size in relation to its mean.
 #
 # And Dice? [How good is a filling?](unit:metrics) showed that an image's Dice *with itself* is far from 1, and differs from image to image. Whatever a network does, images differ. Let us draw 50 test images, again and again, and look how small the deviation of their Dice can get when the network is **perfect**:
 
@@ -497,7 +501,7 @@ print(f"as printed: in {moved.value} of {rows.value} rows the Dice of another de
 #
 # ### Is the measure any good?
 #
-# Give it the truth, and something stupid. And ask how it was averaged: the project's Dice adds 1 above and below the line ("smoothing"), and takes the sums over a whole batch at once:
+# Give it the truth, and something stupid. And ask how it was averaged: the project's Dice adds 1 to both parts of the fraction, above and below its line ("smoothing"), and takes the sums over a whole batch at once:
 
 # %%
 truth, white = test[:32], torch.ones_like(test[:32])
@@ -543,7 +547,7 @@ move = published.get("s4.validation_20").value - published.get("s4.validation_be
 print(f"from the best epoch to the last: {move:.4f}")
 
 # %% [markdown]
-# *How this was computed: raw MAE of one small network on 200 test images; the wobble shrinks with the root of the number of images.* For a large validation set the fresh masks explain little of the move: most of it is the training itself, which a constant learning rate keeps jumping about. But you could only find out by measuring. Freeze the masks of a validation, and the question
+# *How this was computed: raw MAE of one small network on 200 test images; the wobble shrinks with the root of the number of images.* For a large validation set the fresh masks explain little of the move: most of it is the training itself, whose steps never end if the learning rate is never lowered. But you could only find out by measuring. Freeze the masks of a validation, and the question
 # does not arise. The course's benchmark masks are frozen for that reason.
 #
 # "Best epoch" is one more trap: it is the luckiest of twenty looks. And the pictures that the report shows were filled in *training* images. On those, [a network may simply remember](unit:autoencoder).

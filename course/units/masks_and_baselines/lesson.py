@@ -68,7 +68,7 @@ viz.show(
 
 # %% [markdown]
 # Every galaxy in the filling exists, but somewhere else: it was copied. And both fillings of the eye are flawless, and wrong: they removed the spot with which the eye sees
-# sharpest, because nothing around the hole speaks of it. A doctor would have seen a blind eye. **A filling says what the method believes, not what was
+# sharpest, because nothing around the hole speaks of it. A doctor would have looked there first. **A filling says what the method believes, not what was
 # there.**
 #
 # In this lesson you take eight such methods apart, from a line of arithmetic to PatchMatch, and learn to say *beforehand* where each fails. They are what every
@@ -223,7 +223,7 @@ viz.show(
 )
 
 # %% [markdown]
-# A network finds that out faster than you did, and its results on overexposed and on black areas are then a miracle. So this course has one rule for whatever
+# A network can learn to read such a leak, since nobody tells it not to; where the picture is black or overexposed, its fillings are then too good to be true. So this course has one rule for whatever
 # fills holes: **pixels under a hole must not influence the result**. It takes two lines to test, and is worth them:
 
 # %% tags=["compare"]
@@ -295,7 +295,8 @@ viz.show(
 )
 
 # %% [markdown]
-# A mathematician reads the code as the **heat equation** $\partial u/\partial t = \Delta u$. The Laplacian $\Delta u$ is, up to a factor, *the mean of the neighbours minus oneself*. When
+# A mathematician reads the code as the **heat equation** $\partial u/\partial t = \Delta u$, where $u$ is the brightness at a place and a time $t$, here the number of steps. The Laplacian $\Delta u$
+# is the sum of the second derivatives across and down; on a grid it is, up to a factor, *the mean of the neighbours minus oneself*. When
 # nothing changes any more, $\Delta u = 0$: every hole pixel is the mean of its neighbours. Picture a wire bent along the rim of the hole, at the height of the brightness,
 # and a film of soap in it. The film has no bumps: it never gets brighter than the brightest pixel of the rim, nor darker than the darkest. A filling like this can contain
 # nothing that is not at the rim.
@@ -317,7 +318,7 @@ for width in (4, 8, 16, 32):
 
 # %% [markdown]
 # Diffusion forgets where things were going. In a row of pixels that rises towards the hole, the film bends at the rim and runs straight to the other
-# side. The **biharmonic** equation $\Delta^2 u = 0$ is the remedy: in place of a soap film a thin sheet of metal, which joins the rim in height *and in slope*. Its
+# side. The **biharmonic** equation $\Delta^2 u = 0$ (the Laplacian of the Laplacian is 0) is the remedy: in place of a soap film a thin sheet of metal, which joins the rim in height *and in slope*. Its
 # profile, beside that of the film, through a hill whose top is missing:
 
 # %%
@@ -391,7 +392,7 @@ viz.show(
 # Bertalmio and his colleagues asked how a restorer works. She does not let colours flow from all sides: she *continues the lines* that reach the rim. An **isophote** is a line of equal
 # brightness; it runs at a right angle to the gradient. Their equation carries the smoothness of the picture, its Laplacian, along the isophotes into the hole. A year later they saw that
 # they had written down a fluid: brightness is the stream function, isophotes are the stream lines, the Laplacian is the vorticity, and a filled hole is a steady flow. Hence the
-# name *Navier-Stokes*. Ballester and her colleagues joined the *directions* of the isophotes across the hole together with the brightness.
+# name *Navier-Stokes*. (If you know no fluids, keep this of it: the lines are carried in, as by a stream.) Ballester and her colleagues joined the *directions* of the isophotes across the hole together with the brightness.
 #
 # (OpenCV, which the library calls, has a simplified version that makes one pass. It is what everybody means by "the Navier-Stokes baseline".)
 
@@ -470,7 +471,8 @@ viz.show(
 
 # %% [markdown]
 # "Alike" is a sum of squared differences over the pixels that are known in the question. The library asks all known pixels at once: comparing a patch with every patch of a picture is a
-# convolution, since $\sum w (q-s)^2 = \sum w q^2 - 2\sum w q s + \sum w s^2$.
+# convolution. Let $q$ be the patch around the hole pixel, $w$ its mask (1 where it is known), and $s$ a patch elsewhere, all summed over their pixels:
+# $\sum w (q-s)^2 = \sum w q^2 - 2\sum w q s + \sum w s^2$.
 #
 # Four methods share this idea and differ in what they copy, in which order, and in how they search.
 #
@@ -478,7 +480,7 @@ viz.show(
 # |---|---|---|---|
 # | **nearest patch** | the centre of the best match | rim inwards | every place |
 # | **texture synthesis** (Efros, Leung 1999) | the centre of *one of* the good matches, by chance | rim inwards, most known neighbours first | every place |
-# | **exemplar** (Criminisi et al. 2004) | the whole rest of the patch | strong edges first | every place |
+# | **exemplar** (Criminisi et al. 2004) | all that is missing in a patch, at once | strong edges first | every place |
 # | **PatchMatch** (Barnes et al. 2009) | a vote of all patches that overlap | coarse to fine | guesses, passed on to neighbours |
 
 # %%
@@ -751,8 +753,11 @@ viz.show(
 # %% [markdown]
 # *How this was computed: 30 test pictures and the frozen masks of the course; the differences are taken picture by picture.*
 #
+# First, look for a method that is behind the *mean fill*. Such a method is not useless (the exemplar carried the rocket through), but these pictures are small: there are few
+# patches to choose from, and one that fits badly is copied whole. A figure over many pictures says what happens on *these*.
+#
 # Why does blur win? A sharp guess that is off by a pixel pays twice, once where the edge is missing and once where it is too much. A blur hedges its bets. This is no
-# detail: a network that is trained on squared error learns to blur for the same reason, and half of this course is about its cure.
+# detail: a network that is trained on squared error learns to blur for the same reason, and several later units look for a cure.
 #
 # One thing is left to check. A report has it that *the lower the mask percentage, the lower PSNR and SSIM*. Plot it:
 
@@ -765,13 +770,14 @@ by_size = evaluation.compare(quick, many, blobs, metrics=["psnr"], timing=False)
 viz.show(
     viz.comparison(by_size, by="hole"),
     alt="PSNR against the hole's share of the picture, six buckets up to 60 per "
-    "cent: all four lines fall, from left to right.",
-    caption="Quality by hole size, with 95 % confidence intervals. The smaller the "
-    "hole, the better.",
+    "cent: all four lines fall from left to right, though not at every step.",
+    caption="Quality by hole size, with 95 % confidence intervals. Each bucket holds "
+    "other pictures.",
 )
 
 # %% [markdown]
-# It is the other way round, for every method, as it must be: PSNR over the whole picture counts the known pixels too, and they are free. That is why hole ratios must stand beside every table.
+# It is the other way round, for every method: the smallest holes have the highest PSNR, and the largest the lowest or nearly so. (Each bucket holds other pictures, so between two neighbours a
+# line may rise; look at the intervals.) No wonder: PSNR over the whole picture counts the known pixels too, and they are free. That is why hole ratios must stand beside every table.
 
 # %% [markdown]
 # ## Break them yourself

@@ -46,7 +46,7 @@ viz.show(
 )
 
 # %% [markdown]
-# You found a clear order, most people do. Now let the most common measure in the field judge, the *mean squared error*.
+# You will have found an order. Now let the most common measure in the field judge, the *mean squared error*.
 
 # %%
 predict("metrics/four_cats")
@@ -145,7 +145,7 @@ for name in ("s1.vanilla.psnr", "s1.partial.psnr"):
     print(f"{printed:.2f} dB printed  ->  {printed - too_much:.2f} dB with the right range")
 
 # %% [markdown]
-# That is what such networks really reach. It happened because a function had a *default* range. In `inpaintlib` the range has none: you must say it, and if it looks wrong, a warning says so.
+# That is the size of what such networks reach: below you meet one. The likely cause is a function with a *default* range, which nobody noticed. In `inpaintlib` the range has none: you must say it, and if it looks wrong, a warning says so.
 
 # %%
 try:
@@ -190,8 +190,8 @@ flattered = metrics.psnr(filled, images, data_range=1) - metrics.psnr(
 print(f"the whole image flatters by {flattered.mean():.1f} dB here, on average")
 
 # %% [markdown]
-# So the smaller the hole, the better the figure over the whole image, *even if the filling is just as bad*. One course project reports that "the lower the mask percentage, the lower PSNR and SSIM". Is that so? We let one inpainter fill
-# holes of every size, and draw both.
+# So the smaller the hole, the better the figure over the whole image, *even if the filling is just as bad*. You have [seen](unit:masks_and_baselines) that PSNR over the whole image falls as holes grow. How much of that fall is the
+# share of the hole, and how much is harder filling? We let one inpainter fill holes of every size, and draw both.
 
 # %%
 ratios, by_whole, by_hole = [], [], []
@@ -220,7 +220,7 @@ viz.show(
 )
 
 # %% [markdown]
-# It is the other way round: small holes, high figures. And most of it is the share. The lower curve falls too, and that is the real difficulty: in a large hole most pixels are far from anything known.
+# Most of it is the share. The lower curve falls too, and that is the real difficulty: in a large hole most pixels are far from anything known.
 #
 # ## Raw or composited?
 #
@@ -264,7 +264,7 @@ print(f"mean of the PSNRs {mean_of_psnr:.2f} dB, PSNR of the mean error {psnr_of
 #
 # $$ \mathrm{SSIM} = \underbrace{\frac{2\mu_x\mu_y + C_1}{\mu_x^2+\mu_y^2+C_1}}_{\text{brightness}} \cdot \underbrace{\frac{2\sigma_{xy} + C_2}{\sigma_x^2+\sigma_y^2+C_2}}_{\text{contrast and structure}}, \qquad C_1 = (0.01\,L)^2,\ C_2 = (0.03\,L)^2. $$
 #
-# Both factors are 1 if the windows agree. The constants keep 0 / 0 away where a window is black or flat. Note the $L$ again. The window slides over the image, weighted like a bell, and the values are averaged.
+# Both factors are 1 if the windows agree. The constants keep 0 / 0 away where a window is black or flat. Note the $L$ again. The window slides over the image, its middle counting more than its rim, and the values are averaged. ($x$ and $y$ are the two windows at one place.)
 
 # %%
 predict("metrics/ssim_of_cats")
@@ -320,7 +320,8 @@ for name, x in cats.items():
     )
 
 # %% [markdown]
-# Three judges, three orders. (*How this was computed: one picture of 128 x 128; the judge is a small classifier trained on images of 32 x 32.*) Which one is right? The one that answers *your* question. To restore a scan, pixels count; to
+# The first judge sees no difference at all. The other two agree on the order here, but not on the distances: to SSIM the moved cat is about as bad as the noisy one, to the
+# network it is closer to the original. (*How this was computed: one picture of 128 x 128; the judge is a small classifier trained on images of 32 x 32.*) Which one is right? The one that answers *your* question. To restore a scan, pixels count; to
 # please an eye, structure and texture do. Report more than one, and show pictures.
 
 # %% [markdown]
@@ -367,8 +368,8 @@ viz.show(
 # %% [markdown]
 # *How this was computed: the same 200 test images, the Dice of each with its own truth, mean over images.*
 #
-# A perfect filling scores $\sum x^2 / \sum x$, which is about as high as what was published, and *white paper scores more*. The published figure says that the network did about as well as the truth, and
-# so does nearly every other picture. A curve of it over training shows next to nothing.
+# (*Cut* is the truth with each value turned into 0 or 1, whichever side of a threshold it lies on.) A perfect filling scores $\sum x^2 / \sum x$, which is about as high as what was published, and *white paper scores more*. The published figure says that the network did about as well as the truth, and
+# so do pictures that are plainly wrong. A rising curve of it need not mean a better filling.
 #
 # How could one have found out? **Give a measure the perfect answer, and a stupid one.** It takes two lines, and should be the first thing to do with every new measure. `metrics.dice_of_truth` is there to be printed beside a soft Dice.
 
@@ -411,15 +412,18 @@ viz.show(
 )
 
 # %% [markdown]
-# The lazy detector has an impressive accuracy, because most pixels are known: with unequal classes accuracy flatters. Precision, recall and Dice do not fall for it.
+# The lazy detector has an impressive accuracy, because most pixels are known: with unequal classes accuracy flatters.
+# Nor is precision alone enough: who accuses nobody accuses nobody wrongly (0 / 0, counted as 1 here). And recall alone praises the one who accuses everybody. Read the two together; Dice is high only if both are.
 #
-# The detector is a small network that saw thousands of fillings (by several methods) and learned what gives them away: they are too smooth. It finds many, invents some, and misses others. **A detector is a reason to look closer, not a proof**, and the same
+# The detector is a small network that saw thousands of fillings (by several methods) and learned what gives them away: they are too smooth. It finds most, invents some, and misses others; on pictures of
+# another kind than it learned from it is wrong more often. **A detector is a reason to look closer, not a proof**, and the same
 # honesty is owed to the pictures that you inpaint yourself: say that they are.
 
 # %% [markdown]
 # ## How sure is a mean?
 #
-# One more number belongs to every measure. Images differ far more than methods do, so a mean over 200 of them is itself uncertain. Every table of the course prints how far it may be off.
+# One more number belongs to every measure. Images differ far more than methods do, so a mean over 200 of them is itself uncertain. Every comparison table of the
+# course prints behind its means, as ±, half of a *95 % confidence interval*: if we drew other images again and again, and made an interval each time, nineteen of twenty would hold the mean over all images.
 
 # %%
 methods = {
@@ -441,6 +445,8 @@ predict("metrics/four_times_the_images")
 
 # %% [markdown]
 # *How this was computed: each cell is a mean over images with its 95 % confidence interval, composited.*
+#
+# Compare the last two rows, intervals included. Would you bet on either? [How deep should it be?](unit:depth) shows how to compare two methods more sharply than by their intervals.
 #
 # ## Check yourself
 

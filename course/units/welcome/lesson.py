@@ -11,7 +11,8 @@
 # some seconds. (What stood below it before was a picture from the last time somebody ran it, and does nothing.)
 #
 # Then **paint over something in the picture** and see how seven methods fill your hole, as soon as you let go. Paint with the mouse, or click
-# the picture and use the arrow keys and the space bar. Then paint a larger hole. And then one right over an edge. Or open **a photograph of your own**.
+# the picture and use the arrow keys and the space bar. The two numbers under a filling say how far it is from the original, over the hole: decibels (dB),
+# where more is better, and the mean absolute error (MAE), where less is better. Then paint a larger hole. And then one right over an edge. Or open **a photograph of your own**.
 
 # %%
 import random
@@ -54,7 +55,10 @@ widgets.MaskPainter(cat, inpainters=seven_inpainters, mask=hole, own=128)
 # Each of them is, in code, the same thing: **a function `(image, mask) -> image`**. The image is a batch of pictures with values between
 # 0 and 1, the *mask* says 1 where a pixel is known and 0 where it is not, and what comes back has the known pixels unchanged. We call such a function an
 # *inpainter*. Whatever you build in this course, a loop of seven lines or a network trained against an adversary, will be one, and can be
-# put into this widget. (The words of the course, this one and those to come, stand in [the glossary](glossary.md).)
+# put into this widget.
+#
+# A *network*, for now, is a long formula with very many adjustable numbers, which were set by showing it examples;
+# [From a neuron to a U-Net](unit:autoencoder) builds one. (The words of the course, this one and those to come, stand in [the glossary](glossary.md).)
 
 # %% [markdown]
 # ## Which one is right?
@@ -142,8 +146,8 @@ for holes, table in {"lines": on_lines, "boxes": on_boxes}.items():
 # %% [markdown]
 # ## The map of the field
 #
-# Five families, in the order in which they came. The course walks through the first four. Transformers and diffusion models (which have nothing to do with the differential equations but
-# part of their name) fill today's pictures, stand on the others' shoulders, and wait at the end of the road.
+# Five families, in the order in which they came. The course walks through the first four. Transformers and diffusion models (whose name means that they remove noise step by step, not that
+# they let colours flow into a hole) fill today's pictures, stand on the others' shoulders, and wait at the end of the road.
 
 # %%
 families = {
@@ -225,7 +229,7 @@ predict("welcome/raw_or_composited")
 #
 # - Inpainting fills what is missing so that it looks plausible; the known pixels cannot say what is right.
 # - An inpainter is a function `(image, mask) -> image`, with 1 = known and 0 = hole in the mask.
-# - Methods that learned nothing fill thin holes nearly perfectly. Large holes they cannot fill; whether learning can is the question of this course.
+# - Methods that learned nothing fill thin holes so well that a network has to work to beat them. Large holes none of them fills well; how far learning gets is the question of this course.
 # - Keep the original and the mask, and say that you filled.
 #
 # Next: the one operation from which all networks here are built, [convolution](unit:convolution).
