@@ -97,7 +97,7 @@ for name, (prediction, expected) in known.items():
 
 # %% name="variation"
 def variation(prediction, target, mask):
-    """Total variation of the composited picture on the hole dilated by one pixel, a number; mask: 1 = known."""
+    """Total variation of the composited picture on the dilated hole, a number; mask: 1 = known."""
     # solution:
     filled = torch.where(mask > 0, target, prediction)
     region = F.max_pool2d(1 - mask, 3, stride=1, padding=1)
@@ -182,11 +182,11 @@ judge, measure = features.load("small"), features.load("measure")
 
 
 def fine_tuned(loss, seed=0, batch_size=8):
-    """The network of the course after some steps with that loss: (prediction, target, mask) -> number or terms."""
+    """The course's network after some steps with that loss: (prediction, target, mask) -> number or terms."""
     network = models.create("course_unet", pretrained=True)
     settings = {"lr": 1e-3, "schedule": "cosine", "ema": None, "progress": False}
-    epochs = steps * batch_size / len(pictures)
-    train.fit(network, pictures, masks.boxes, loss, epochs=epochs, batch_size=batch_size, seed=seed, **settings)
+    settings |= {"epochs": steps * batch_size / len(pictures), "batch_size": batch_size, "seed": seed}
+    train.fit(network, pictures, masks.boxes, loss, **settings)
     return network.eval()
 
 
@@ -232,9 +232,9 @@ _, psnr, distance = measured(models.create("course_unet", pretrained=True))
 print(f"{'before':16} {psnr:.2f} dB, distance {distance:.3f}")
 picked = [8, 12, 19, 25, 33]
 viz.show(
-    viz.image_grid([row[i] for row in shown.values() for i in picked], columns=5, row_titles=list(shown), width=6),
-    alt="Five small pictures with black boxes; filled softly after training with pixels only; with more texture "
-    "after the loss of Liu et al. and after the loss with the seam.",
+    viz.image_grid([x[i] for x in shown.values() for i in picked], columns=5, row_titles=[*shown], width=6),
+    alt="Five small pictures with black boxes; filled softly after training with pixels only; with more "
+    "texture after the loss of Liu et al. and after the loss with the seam.",
     caption="The same test pictures after each fine-tuning.",
 )
 
