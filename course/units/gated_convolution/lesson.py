@@ -55,7 +55,7 @@ predict("gated_convolution/one_of_nine")
 #
 # $$ \text{feature} = W_f * x + b_f, \qquad \text{gate} = W_g * x + b_g, \qquad y = \varphi(\text{feature}) \odot \sigma(\text{gate}). $$
 #
-# $\varphi$ is an activation, here the ELU ($z$ where $z > 0$, $e^z - 1$ below); $\sigma(z) = 1 / (1 + e^{-z})$ is the sigmoid; $\odot$ multiplies number by number. Side by side:
+# $W_f * x$ is the convolution of $x$ with the weights $W_f$. $\varphi$ is an *activation*, the bent function that follows a sum, here the ELU ($z$ where $z > 0$, $e^z - 1$ below); $\sigma(z) = 1 / (1 + e^{-z})$ is the sigmoid; $\odot$ multiplies number by number. Side by side:
 #
 # | | partial convolution | gated convolution |
 # |---|---|---|
@@ -91,7 +91,7 @@ print(f"partial convolution  {y.min():.3f} to {y.max():.3f}")
 print(f"the printed formula  {in_print.min():.3f} to {in_print.max():.3f}")
 
 # %% [markdown]
-# Nine times too dark, with or without a hole: where nothing is missing, the printed layer is no convolution any more. With 3 x 3 windows throughout, a network could learn weights nine times as large and nobody would notice; with windows of several sizes,
+# Nine times too dark, with or without a hole: where nothing is missing, the printed layer is not the ordinary convolution but a ninth of it. With 3 x 3 windows throughout, a network could learn weights nine times as large and nobody would notice; with windows of several sizes,
 # or with pretrained weights, it is another layer. And without a bias a window of zeros can answer nothing but zero. A formula in print is a claim. Test it.
 
 # %% [markdown]
@@ -185,8 +185,8 @@ viz.show(
 # %% [markdown]
 # ## Gates made visible
 #
-# Gates are pictures: one for each channel, as large as the feature. Let us train a small network of them and look. It is `gated_unet`, the first stage of the network of the paper, in a version for images of 32 x 32: seventeen layers, all but the last one gated. It sees the damaged
-# image, where the holes are, and a plane of ones. Its training takes seconds, so do not expect beauty.
+# Gates are pictures: one for each channel, as large as the feature. Let us train a small network of them and look. It is `gated_unet`, the first stage of the network of the paper, in a version for images of 32 x 32 and with two skip connections added, from the [U-Net](unit:autoencoder): seventeen layers, all but the last one gated. It sees the damaged
+# image, where the holes are, and a plane of ones. (The ones look idle. But padding puts zeros around them, so they tell a layer where the image ends.) Its training takes seconds, so do not expect beauty.
 
 # %%
 steps = {"quick": 250, "full": 4000}[inpaintlib.profile()]
@@ -299,8 +299,8 @@ for name, gate in after.items():
     print(f"{name:14} {gate.shape[-1]:5d} {gate.shape[1]:9d} {differences[0]:10.3f} {differences[1]:8.3f}")
 
 # %% [markdown]
-# *How this was computed: one test image, one hole; for each layer the mean over its channels.* Training has opened a difference between the hole and the rest. Look at the middle rows, too: after some seconds of training the deepest layers, at a quarter of the size, have hardly learned to tell the two apart. The short way over the skips learns first, and the long one wakes up later (the full profile
-# trains sixteen times as long). Here are five layers, each with its channels in the order of that number. **Pick a channel, and see its gate between its feature and their product**; point at a pixel, in the hole and beside it,
+# *How this was computed: one test image, one hole; for each layer the mean over its channels.* Training has opened a difference between the hole and the rest. Look at the middle rows, too: after some seconds of training the deepest layers, at a quarter of the size, have hardly learned to tell the two apart. The short way over the skips has learned first. Whether the long one follows, the full profile shows, which
+# trains sixteen times as long. Here are five layers, each with its channels in the order of that number. **Pick a channel, and see its gate between its feature and their product**; point at a pixel, in the hole and beside it,
 # to see the two multiplied out. Then choose another layer.
 
 # %%
@@ -308,7 +308,7 @@ show = ["at_full", "at_half.1", "merge_half", "to_full", "merge_full"]
 widgets.GateExplorer(net, one, its_hole, layers=show, layer="to_full")
 
 # %% [markdown]
-# Some channels listen to what is known, others to the hole, and some to the picture. The last three layers stand at the *end* of the network. Partial convolution's mask would have been all ones long since. Here the hole still shows in the gates, above all at the two ends of the row: the feature channels carried it along. That is the answer to the question at the top: *this* layer may trust both pixels differently.
+# Some channels listen to what is known, others to the hole, and some to the picture. The last three layers stand at the *end* of the network. Behind each of them partial convolution's mask would be all ones, skips or not. Here the hole still shows in the gates, above all at the two ends of the row of channels, and its middle differs from its rim: the feature channels carried it along, over the skips as well. That is the answer to the question at the top: *this* layer may trust both pixels differently.
 #
 # ### Do the gates matter, or do they only look pretty?
 #
@@ -339,17 +339,17 @@ with torch.no_grad():
 print(f"error with its gates {free:.3f}, with constant gates {constant:.3f}, untrained {untaught:.3f}")
 
 # %% [markdown]
-# *How this was computed: 100 test images, frozen box masks, the training's own error.* The gates carry a good part of what it has learned. (What this does *not* show: that a network trained *without* gates would be worse. For that one must train both, with equally many weights. You will, in the exercise.)
+# *How this was computed: 100 test images, frozen box masks, the training's own error.* With constant gates the network loses a part of what it has learned, and keeps a part: compare the three numbers. (What this does *not* show: that a network trained *without* gates would be worse. For that one must train both, with equally many weights. You will, in the exercise.)
 
 # %% [markdown]
 # ## Dilation: kernels with holes
 #
 # A gate decides what to listen to. It cannot listen beyond the window. In the middle of a hole of 20 pixels, a window of 3 sees nothing but hole, whatever it learns. One remedy is to halve the image, and lose detail. The other is to pull the kernel apart: a dilated convolution, or **atrous convolution**
-# (from the French *à trous*, with holes) takes every $l$-th pixel. On paper ([@yu2016multiscale]):
+# (from the French *à trous*, with holes) takes every $l$-th pixel; $l$ is the dilation, also called the *rate*. On paper ([@yu2016multiscale]):
 #
 # $$ (F *_l k)(p) = \sum_{s + l\,t = p} F(s)\,k(t). $$
 #
-# Read it slowly: $s$ is a place in the signal, $t$ a place in the kernel, counted from its middle; all pairs count for which $s + l\,t$ is just $p$. So $s = p - l\,t$. By hand, with $F = 1, 4, 9, 16, \dots$ and $k(-1), k(0), k(1) = 1, 0, -1$:
+# Read it slowly: $*_l$ is the convolution with rate $l$, $s$ is a place in the signal, $t$ a place in the kernel, counted from its middle; all pairs count for which $s + l\,t$ is just $p$. So $s = p - l\,t$. By hand, with $F = 1, 4, 9, 16, \dots$ and $k(-1), k(0), k(1) = 1, 0, -1$:
 
 # %%
 predict("gated_convolution/atrous_by_hand")
@@ -397,7 +397,7 @@ for n in range(1, 6):
     print(f"{n:6d}   {', '.join(map(str, rates)):15}  {doubled:5d}   {same:7d}   {9 * n:19d}")
 
 # %% [markdown]
-# The field grows **exponentially**, the number of weights **linearly**. Below is a hole of 20 x 20, and a pixel in its middle: in the input, blue is what it sees. Which stacks of layers find anything known for it? And how much of
+# The field grows **exponentially**, the number of weights **linearly**. Below is a hole of 20 x 20, and a pixel in its middle: in the input, blue is what it sees (greenish where it lies over the orange of the hole). Which stacks of layers find anything known for it? And how much of
 # their wide field do the dilations 4, 4, 4 see at all? (That the widget tells the truth, [convolution](unit:convolution) has tested with derivatives.)
 
 # %%
@@ -421,12 +421,14 @@ big = [(3, stride, rate) for (_, stride, _), rate in zip(rest, [1, 1, 1, 2, 4, 8
 print("the same layers as in the paper, for 256 x 256:", layers.receptive_field(stem + big)[-1])
 
 # %% [markdown]
-# Each dilated layer of this network is a gated one: its gate is dilated with it, and decides far afield whom to listen to. `GatedConv2d(..., dilation=4)` is all it takes.
+# Both fields of our own network are wider than its pictures of 32 x 32: here the halvings alone reach every pixel. In pictures of 256 x 256 they do not, and there the dilations decide.
+#
+# Each dilated layer of this network is a gated one: its gate is dilated with it, and can decide far afield whom to listen to (once it has been trained long enough: in the table above these gates were still nearly blind). `GatedConv2d(..., dilation=4)` is all it takes.
 
 # %% [markdown]
 # ## What others report, and how to read it
 #
-# A course project took the paper's two-stage network, pretrained, and filled ImageNet pictures with it. These are the figures it gives.
+# A course project took the paper's network of two stages (a coarse filling, then a finer one; [contextual attention](unit:attention) has both), pretrained, and filled ImageNet pictures with it. For each family of masks it gives the figures of one picture, of a second one, and of the best case.
 
 # %%
 for key in ("images", "size", "iterations", "batch_size", "seconds"):
@@ -471,7 +473,7 @@ for batch, times in ((1, 64), (4, 32), (16, 16), (64, 6)):
 
 # %% [markdown]
 # *How this was computed: the network trained above; for each size many random batches, fewer of the large ones. A cosine of 1 is the same direction, 0 a right angle.* The smaller the batch, the more of a step is noise; single batches can even point backwards. That noise need not be bad, and small steps are cheap; but a batch of 1 needs a smaller learning rate and uses no machine well, and
-# batch normalisation breaks down with it. Which size is best depends on learning rate, hardware and network; *always* is wrong. (More on this in [how deep should it be?](unit:depth))
+# batch normalisation, which takes its means over the batch, is left with a single picture. Which size is best depends on learning rate, hardware and network; *always* is wrong. (More on this in [how deep should it be?](unit:depth))
 
 # %% [markdown]
 # ## Check yourself

@@ -44,7 +44,7 @@ viz.show(
 # %% [markdown]
 # ## A window with holes in it
 #
-# Back to the worked example, now with four holes. Everything in this lesson follows from one decision: **what is the sum over a window
+# Back to the worked example of [convolution](unit:convolution), now with four holes. Everything in this lesson follows from one decision: **what is the sum over a window
 # when some of its pixels are unknown?**
 
 # %%
@@ -98,7 +98,7 @@ widgets.PartialConvolutionStepper(image, kernel, holes)
 # \qquad
 # m' = \begin{cases} 1 & \text{if } \mathrm{sum}(M) > 0\\ 0 & \text{otherwise.} \end{cases} $$
 #
-# $X \odot M$ multiplies number by number, $W^T(\cdot)$ is the sum of products with the weights, $\mathrm{sum}(\mathbf 1)$ is the number of places in the window, 9 for a 3 x 3 kernel; $\mathrm{sum}(M)$ counts the known ones. The second
+# Here $x'$ is what comes out for that window, and $m'$ whether it counts as known. $X \odot M$ multiplies number by number, $W^T(\cdot)$ is the sum of products with the weights, $\mathrm{sum}(\mathbf 1)$ is the number of places in the window, 9 for a 3 x 3 kernel; $\mathrm{sum}(M)$ counts the known ones. The second
 # equation makes a new mask: wherever at least one pixel was known, the output is known. Note where the bias stands: it is added *after* the
 # rescaling, and only where something is known.
 #
@@ -267,10 +267,10 @@ viz.show(
 )
 
 # %% [markdown]
-# ## Your first inpainter
+# ## An inpainter in seven lines
 #
 # Filling only the hole and keeping what is known makes this a method of inpainting. In this course **an inpainter is any function
-# `(image, mask) -> image`** that leaves known pixels alone. This one is seven lines long, and has learned nothing.
+# `(image, mask) -> image`** that leaves known pixels alone. Here is one made of the layer alone, which has learned nothing.
 
 # %%
 def mean_filter_inpaint(image, mask):
@@ -301,7 +301,7 @@ table = evaluation.compare(
 table
 
 # %% [markdown]
-# PSNR says how close the result comes to the original, in decibels; higher is better. Your seven lines beat the mean of the image by far. The last row is a network of partial
+# (PSNR says in decibels how close the result comes to the original; higher is better.) The seven lines beat the mean of the image by far. The last row is a network of partial
 # convolutions, seventeen of them one after the other: the same layer, with *learned* weights instead of 1/9. On thin lines it plays in one league with the biharmonic method, which learned
 # nothing. How the network is built and trained, and where learning wins clearly, is the subject of [the partial U-Net](unit:partial_unet).
 
@@ -392,8 +392,8 @@ viz.show(
 )
 
 # %% [markdown]
-# The one-line test from above, *a constant image must keep its value*, finds A and B at once. To see C you must look *inside* the hole. And D? It
-# needs numbers of 16 bits, where 0.00000001 is too small to exist:
+# The one-line test from above, *a constant image must keep its value*, finds A and B at once. To see C you must look *inside* the hole. And D? Its 1e-8, an
+# *epsilon*, is there so that nobody divides by zero. But with numbers of 16 bits 0.00000001 is too small to exist:
 
 # %% tags=["compare"]
 nothing_known = torch.tensor(0.0, dtype=torch.float16)
@@ -402,10 +402,10 @@ print("1e-8 in half precision is", torch.tensor(1e-8, dtype=torch.float16).item(
 print("factor where nothing is known:", factor.item(), "  times a sum of 0:", (factor * 0).item())
 
 # %% [markdown]
-# One such NaN in one window of one image turns every weight of the network into NaN at the next step. The remedy is not a larger epsilon: a count
+# One such NaN in one window of one image is enough: the loss becomes NaN, with it the gradients, and with the next step the weights of the network. The remedy is not a larger epsilon: a count
 # is a whole number, so clamp it at 1 and no epsilon is needed.
 #
-# Such bugs have consequences. A comparison of a partial U-Net with a plain one, made with a layer that had A, C and mask kernels that were trained by mistake, found that
+# Such bugs have consequences. A comparison of a partial U-Net with a plain one, made with a layer that had A, C and one bug more (the kernels of ones that only *count* known pixels were trained as if they were weights), found that
 # *plain convolution is better*. It may be. But that comparison could not tell, and [the partial U-Net](unit:partial_unet) repeats it without the bugs.
 
 # %% [markdown]

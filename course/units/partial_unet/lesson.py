@@ -4,7 +4,7 @@
 # %% [markdown]
 # ## Which of these is right?
 #
-# Four pictures with a square cut out, and three fillings of each: by the mean of what is left, by a network of partial convolutions, and by what happened to be there when the photograph was taken. **Cover the last row with your hand. In which pictures could you tell that the filling is wrong?**
+# Four pictures with a square cut out, and three fillings of each: by the mean of what is left, by a network (the course's own, the *course U-Net*, whose convolutions are plain), and by what happened to be there when the photograph was taken. **Cover the last row with your hand. In which pictures could you tell that the filling is wrong?**
 
 # %%
 import torch
@@ -42,14 +42,14 @@ viz.show(
 )
 
 # %% [markdown]
-# The flat square is wrong at first sight. The other two rows are harder: both continue what the rim began, and nothing that is left in the picture says which is true. A course project that built the network of this lesson named this as its first challenge, and it is worth keeping in mind when figures
-# come: **we shall measure the distance to one of many right answers.**
+# The flat square is wrong at first sight. The network is harder to catch: it continues what the rim began, if softly, and nothing that is left in the picture says which filling is true. A course project (S0 in the printed lines of this course) that built the network of this lesson, a U-Net of partial convolutions, named this as its first
+# challenge, and it is worth keeping in mind when figures come: **we shall measure the distance to one of many right answers.**
 #
 # You know the layer ([partial convolution](unit:partial_convolution)) and the shape ([autoencoder and U-Net](unit:autoencoder)). Here they become a network, and then the network is judged, which turns out to be the harder part.
 #
 # ## The table
 #
-# Why an autoencoder and no adversarial network? The project's reasons: one deterministic loss, no adversary that may win or lose, one forward pass, less memory. Its price: less realism, a single answer, weak texture. And for each part of its design it gave a reason:
+# Why an autoencoder and no adversarial network? The project's reasons: one deterministic loss, no adversary that may win or lose, one forward pass, less memory. Its price: less realism, a single answer, weak texture. (An *adversary* is a second network that tries to tell fillings from photographs; it is the subject of [the Context Encoder](unit:context_encoder).) And for each part of its design the project's slides gave a reason:
 #
 # | part | reason |
 # |---|---|
@@ -58,6 +58,9 @@ viz.show(
 # | skip connections | details pass by the bottleneck instead of being lost in it |
 # | several resolutions | deep layers learn other features than shallow ones |
 # | sigmoid at the end | values lie in [0, 1] |
+#
+# One part is new. **Batch norm** (batch normalisation) brings each channel to mean 0 and standard deviation 1 over all places of all pictures of the batch, and then multiplies by a number and adds another; these two are learned for each channel. So a layer gets its inputs in the same range, however the layers before it change. After
+# training, means and deviations kept from training take the place of those of the batch.
 #
 # On the way down each stage is *partial convolution, ReLU, partial convolution with stride 2, batch norm, ReLU*. On the way up: *enlarge twofold (nearest) image and mask, concatenate the encoder's feature of that size and its mask, partial convolution, ReLU, partial convolution, batch norm, ReLU*.
 
@@ -71,7 +74,7 @@ print()
 print("slides' table:", published.get("s0.parameters"))
 
 # %% [markdown]
-# Read it row by row. `keep` has stride 1, `halve` stride 2; `merge` sees a concatenation, `refine` follows. Two things are worth stopping at:
+# Read it row by row; the sizes are channels x height x width. `keep` has stride 1, `halve` stride 2; `merge` sees a concatenation, `refine` follows. Two things are worth stopping at:
 #
 # - **The seventh row of the slides** says 128 channels behind the second `halve`. The next row then would not fit, nor would the total: it is 64, a typo. A layer table is a claim that a program can check; this one is checked by a test of the course.
 # - The slides leave open the size of the kernels, how the picture is enlarged, and which feature is concatenated. The project's public code answers (3 x 3, nearest, the feature before the stride) and differs elsewhere:
@@ -103,6 +106,8 @@ viz.show(
 # %% [markdown]
 # ## The masks go along
 #
+# In the last figure, remember the last three bars: 3 channels stand *before* the end already, and we shall come back to them.
+#
 # Each of the seventeen layers takes a mask and hands on another. Which one depends on the hole alone, not on the picture and not on the weights, so it can be computed once and for all. Here is a large hole on its way.
 
 # %%
@@ -132,8 +137,8 @@ for name, known in trace.items():
     print(f"{name:13} {known.shape[-1]:2d} x {known.shape[-1]:<2d} {'full' if known.all() else 'has a hole'}")
 
 # %% [markdown]
-# Where the mask is full, a partial convolution is an ordinary one (but for the border). So it does its special work in the first layers, and once more at the end: **the skips bring the hole back.** The feature that `up.3.merge` gets over the skip is the one that `down.0.keep` made, when nearly all of
-# the hole was open. Beside it lies what came up from below, known everywhere.
+# These are the masks that each layer *hands on*. Where the mask that it *gets* is full, a partial convolution is an ordinary one (but for the border). So it does its special work in the first layers, and once more at the end: **the skips bring the hole back.** The feature that `up.3.merge` gets over the skip is the one that `down.0.keep` made,
+# when nearly all of the hole was open. Beside it lies what came up from below, known everywhere, and that is why `up.3.merge` hands on a full mask again.
 #
 # ## Two masks in one window
 #
@@ -304,7 +309,7 @@ for kind, result in judged.items():
 
 # %% [markdown]
 # *How this was computed: composited PSNR of the whole image, image by image, half a 95 % confidence interval.* Three things can be read off. The mean fill is beaten by everything: it is a floor, no rival. On thin lines a method that learned nothing is hard to beat, for the answer lies beside the hole. And a network is good at *the holes that it was
-# trained on*: the one that has met nothing but lines loses its place on boxes, the other keeps it.
+# trained on*: the one that has met nothing but lines loses its place on boxes, the other keeps it. (A hint, no proof: the course U-Net differs in more than its holes. It starts from a filling by means, has attention, and looks at the mirror image too.)
 #
 # One more reading needs both kinds of figure:
 
@@ -315,8 +320,8 @@ for name, x in {"raw": raw, "composited": filled["partial U-Net"]}.items():
     print(f"partial U-Net, {name:10} {metrics.psnr(x, test_images, data_range=1).mean():.2f} dB")
 
 # %% [markdown]
-# *How this was computed: PSNR of the whole image, mean over 200 test images, frozen line masks.* Raw means the picture that the network paints, known pixels too. Look at the last bars of the figure above: the table squeezes everything through 3 channels, behind batch norm and ReLU, before the head may speak. The known pixels do not come through
-# undamaged. For inpainting that does no harm, they are put back; for a *raw* figure it decides. Two tables may be compared if both are raw or both are composited, never across.
+# *How this was computed: PSNR of the whole image, mean over 200 test images, frozen line masks.* Raw means the picture that the network paints, known pixels too. Think of the last three bars in the figure of the layers: everything goes through 3 channels, behind batch norm and ReLU, before the head may speak. That is a likely reason why the known pixels do not come through
+# undamaged; to be sure, one would train a network without it. For inpainting that does no harm, they are put back; for a *raw* figure it decides. Two tables may be compared if both are raw or both are composited, never across.
 #
 # ## Vanilla against partial, fairly
 #
@@ -327,7 +332,7 @@ for key in ("s1.vanilla.psnr", "s1.partial.psnr", "s1.vanilla.psnr_right", "s1.p
     print(f"{published.get(key).title:40} {published.get(key)}")
 
 # %% [markdown]
-# (The first two were computed with the wrong peak; the difference does not mind.) *Plain convolution is better*, it concluded, and explained it by the size of the pictures: partial convolution would suit larger ones. Perhaps. But its layer had three bugs:
+# (The first two were computed with the wrong peak, which adds the same number to both and leaves their difference as it is.) *Plain convolution is better*, it concluded, and explained it by the size of the pictures: partial convolution would suit larger ones. Perhaps. But its layer had three bugs:
 #
 # 1. the window factor was $k^2$, while the mask was summed over all input channels: everything came out divided by their number;
 # 2. the bias was added inside holes, too;
@@ -341,9 +346,9 @@ for key in ("s1.partial.parameters", "s1.partial.mask_kernels", "s1.partial.weig
 predict("partial_unet/what_is_fair")
 
 # %% [markdown]
-# A fair re-run holds everything fixed but one thing: the same pictures in the same order under the same masks, the same loss, optimiser and number of steps, judged on the same test images, in the right range, raw *and* composited. And more than one *seed*, or we would not know a difference from luck.
+# A fair re-run holds fixed whatever the claim is not about: the same pictures in the same order under the same masks, the same loss, optimiser and number of steps, judged on the same test images, in the right range, raw *and* composited. And more than one *seed*, or we would not know a difference from luck.
 #
-# Three networks: the plain one, the partial one, and the partial one with its three bugs put back (`put_back` exists for this purpose alone). Narrow, and for a few seconds each; with `INPAINTLIB_PROFILE=full` for longer. Write down your guess first.
+# Three networks: the plain one, the partial one, and the partial one with its three bugs put back (`put_back` exists for this purpose alone). Mind what each pair can say. Between the last two only the bugs differ. Between the first two the layers *and* the rest of the design differ, the number of parameters above all, as they did in print: so that pair repeats the claim about these two networks, and no more. All three are narrow and train for a few seconds each; with `INPAINTLIB_PROFILE=full` for longer. Write down your guess first.
 
 # %%
 predict("partial_unet/who_wins_short")
@@ -411,7 +416,7 @@ print(f"largest difference between two seeds of one network: {spread:.2f} dB")
 
 # %% [markdown]
 # *How this was computed: differences of the means over seeds of the table above.* Before you draw a conclusion, compare the first two lines with the third, and with the printed gap. A difference between networks that is no larger than one between seeds of the same network is no difference yet. And one that is larger holds for *this*
-# training: change `epochs`, the number of images or `width` in the cell above and run it again. While this lesson was written, the sign of the first line changed with them. **After so short a training the comparison says how fast a network starts, not how good it can become.** Look at the row with the bugs, too: they need not ruin a run, which is why nobody
+# training: change `epochs`, the number of images or `width` in the cell above and run it again. The gap changes with them, and may change its sign. **After so short a training the comparison says how fast a network starts, not how good it can become.** Look at the row with the bugs, too: they need not ruin a short run, which is why nobody
 # notices them. But a comparison that holds them cannot tell what the *method* is worth.
 #
 # That is an honest result, and an unsatisfying one. `python -m inpaintlib.reproduce s1` is the longer version: three seeds of every arm, twice the width, ten thousand pictures each, and each bug alone. What it found is kept with the course:
@@ -430,8 +435,8 @@ for name, found in networks.items():
 # %% [markdown]
 # *How this was computed: by the command above, whose page is docs/results/s1.md; raw PSNR of the whole image, mean over 1,000 test images with frozen line masks. The last rows are the weights that come with the course, after far more training.*
 #
-# Look at the spread between the seeds before you look at the means. One bug matters: the factor that forgot the number of channels; it makes every layer's output too small. The other two are within what another seed does. And the order of vanilla and partial is the same in all seeds here: on thin lines, with an eighth of the parameters, partial convolution
-# starts slower. Part of the printed gap was the bugs, and part was none.
+# Look at the spread between the seeds before you look at the means. One bug matters: the factor that forgot the number of channels; it makes every layer's output too small. (In the short run above nobody would have found it: what a bug costs depends on the settings.) The other two are within what another seed does. And the order of vanilla and partial is the
+# same in all seeds here: on thin lines, after so many pictures, the small partial network is behind the large vanilla one, without any bug. With the bugs the gap is far larger. So the bugs *can* make a gap like the printed one, and so, in part, can the two networks themselves; which had what share in the printed run, nobody can tell any more.
 #
 # What about the explanation, that partial convolution suits larger pictures? It is a conjecture that this table neither supports nor refutes: nothing in it varies the size.
 
@@ -452,7 +457,7 @@ predict("partial_unet/check_table")
 #
 # - **One mask for both halves of a concatenation.** Nothing crashes; at every skip the hole leaks in as black.
 # - **Enlarging the picture and not its mask**, or the mask smoothly: a mask is 0 or 1, nearest is the only way.
-# - **Learning the counting kernels.** Ones that count are a constant: a buffer, no parameter.
+# - **Learning the counting kernels.** Ones that count are a constant (in PyTorch a *buffer*), no parameter.
 # - **A sigmoid before a target in [-1, 1].**
 # - **A baseline in another range**, or raw against composited.
 # - **One seed, one class, one kind of hole**, and a conclusion about *the method*.
@@ -462,7 +467,7 @@ predict("partial_unet/check_table")
 # - Four stages down, four up, seventeen partial convolutions. Masks travel along, and skips bring the hole back.
 # - At a concatenation each channel keeps its own mask; a place counts once for each channel of which it is known.
 # - The mean fill is the floor. On thin lines methods without learning are strong rivals; a network is good at holes of the kind that it has met.
-# - A comparison is fair if one thing differs and the rest is fixed, and if the spread between seeds is shown.
+# - A comparison is fair if only that differs which the claim is about, and if the spread between seeds is shown.
 #
 # What the network is *asked* for, its loss, has been the same all along. What others do to a picture is the subject of [losses](unit:losses).
 #

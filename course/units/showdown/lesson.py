@@ -77,7 +77,7 @@ views = {"original": cat} | {name: fill(cat * cut, cut) for name, fill in judged
 widgets.CompareSlider(views, left="biharmonic", right="original", mask=cut)
 
 # %% [markdown]
-# Most people find the same three traces: a filling is too **smooth** (it lacks the grain of its surroundings), it **repeats** (a patch has come from elsewhere), or a **line breaks** at the rim. The first can be seen without knowing what the picture shows.
+# Look for three traces: a filling is too **smooth** (it lacks the grain of its surroundings), it **repeats** (a patch has come from elsewhere), or a **line breaks** at the rim. The first can be seen without knowing what the picture shows.
 
 # %% [markdown]
 # ## An eye of another kind
@@ -98,8 +98,8 @@ print("you, all together:           ", proportion(sum(answered), len(answered)))
 print("the detector learned from pictures", detector.card["data"].split("; ")[-1])
 
 # %% [markdown]
-# *How this was computed: 60 pairs an inpainter, the frozen masks of the kind that you chose above; the last line says whose fillings the detector learned from.* What fools your eye need not fool a network: it sees the missing grain in single pixels, which you do not. If one inpainter
-# escapes it more often than the others, it is likely the one that *copies*: a copied patch brings real grain along. So an inpainter can win every table of this lesson and still leave traces.
+# *How this was computed: 60 pairs an inpainter, the frozen masks of the kind that you chose above; the last line says whose fillings the detector learned from.* What fools your eye need not fool a network. What does it see? One guess is missing grain. But nearest patch *copies*, and so brings real grain along: if it is caught as often as the others, grain cannot be all. Seams, where the copy does not fit its surroundings, are another guess; the cell does not decide between them. And compare
+# these lines with the tables below: an inpainter can win them all and still leave traces.
 #
 # Is the detector, then, a lie detector? A good witness must also keep quiet when nothing happened. Show it *untouched* pictures, of the kind that it learned from, and others: pieces cut from large photographs.
 
@@ -130,7 +130,7 @@ for name, x in {"the test pictures": untouched, "pieces of large photographs": l
 # - **Composited.** Known pixels are kept, for all.
 # - **One clock**, one processor core.
 #
-# `python -m inpaintlib.leaderboard` runs it and takes long; this lesson reads what it has stored.
+# `python -m inpaintlib.leaderboard` runs it and takes long; this lesson reads what it has stored. The judge of its perceptual distance, printed below, is a small network of the course that was trained for measuring and for nothing else; what perceptual distance is, [metrics](unit:metrics) tells.
 
 # %%
 board = leaderboard.load()
@@ -246,7 +246,7 @@ print(f"as the leaderboard does it:  interval {ours.low:.2f} to {ours.high:.2f}"
 print(f"by Student's formula:        interval {paired.low:.2f} to {paired.high:.2f}")
 
 # %% [markdown]
-# *How this was computed: the 40 differences above; the leaderboard draws other random numbers, which is why its last digit may differ.* Where 0 lies within the interval, 40 pictures cannot say who is better. That does not mean that they are equal! It means: **look at more pictures, or keep quiet.**
+# *How this was computed: the 40 differences above; the leaderboard draws other random numbers, which is why its last digit may differ; Student's formula is the one of [depth](unit:depth).* Where 0 lies within the interval, 40 pictures cannot say who is better. That does not mean that they are equal! It means: **look at more pictures, or keep quiet.**
 
 # %%
 sizes = [n for n in (20, 40, 80, 160, 320, 1000, 2000) if n <= len(many)]
@@ -271,7 +271,7 @@ ranks = {name: there.rankings["psnr"].rank_of(name) for name in ("partial_unet",
 print(f"ranks in the stored table, on {there.images:,} pictures: {ranks}")
 
 # %% [markdown]
-# Four times the pictures, half the width. Small differences need many pictures, and a table of 20 pictures can show large ones only.
+# On average four times the pictures give half the width, but not at every step: when pictures come in on which the two differ by much more than before, the interval can even grow. Small differences need many pictures, and a table of 20 pictures can show large ones only.
 #
 # ### Twins
 #
@@ -293,7 +293,7 @@ looks = sum(len(found.gaps) for group in board.groups for found in group.ranking
 print(f"neighbours that the stored leaderboard compares, in all its tables: {looks}")
 
 # %% [markdown]
-# *How this was computed: the differences of the two inpainters with their mean taken away, 60 of them drawn at random, 200 times.* Whoever looks often enough finds something. So a single "certain" difference among hundreds is no discovery; one that shows on every kind of mask is. And whoever tries twenty settings and reports the best **has looked twenty times**.
+# *How this was computed: the differences of the two inpainters with their mean taken away, 60 of them drawn at random, 200 times.* One in twenty of 200 would be ten. A few more are chance, or the bootstrap itself: on few pictures it is a little too sure. Either way, whoever looks often enough finds something. So a single "certain" difference among hundreds is no discovery; one that shows on every kind of mask is. And whoever tries twenty settings and reports the best **has looked twenty times**.
 
 # %% [markdown]
 # ## Ranks that claim no more than the pictures show
@@ -349,8 +349,8 @@ for name in by_end[0]:
     print(f"{name:18}" + "".join(f"{values[name]:10.2f}" for values in by_end))
 
 # %% [markdown]
-# *How this was computed: means of the stored leaderboard over all pictures of the smallest and of the largest bucket.* In the middle of a large hole *nothing* is known that could tell right from plausible, so all come together; and a network must learn what is usual, where a smooth surface only has to be smooth. Check in the figure whether
-# a network that was trained on thin lines still leads there.
+# *How this was computed: means of the stored leaderboard over all pictures of the smallest and of the largest bucket.* In the middle of a large hole *nothing* is known that could tell right from plausible, so all get worse and come closer together. They do not become equal. Follow `partial_unet` in the figure, which was trained on thin lines alone: whom does it pass, and who passes it, as holes grow?
+# And `course_unet`, which has met large holes?
 
 # %% [markdown]
 # ## What does a decibel cost?
@@ -383,7 +383,7 @@ behind = raced.names() - {line.inpainter for line in kept}
 print("behind the front, slower and no better:", ", ".join(sorted(behind)))
 
 # %% [markdown]
-# *How this was computed: the stored leaderboard's lines, mean PSNR, and the median time a picture on one processor core.* Those who are left form the **front** (after the economist, the *Pareto front*): each of them is the right choice for somebody. A film of a hundred thousand pictures asks for another one than a single photograph. Who
+# *How this was computed: the stored leaderboard's lines, mean PSNR, and the median time a picture on one processor core.* Those who are left form the **front** (after the economist, the *Pareto front*): each of them is the right choice for somebody, as far as the numbers can be trusted. A front takes means at face value: where two times are as good as equal, as in its last two rows, the poorer of the two stands on it by luck. A film of a hundred thousand pictures asks for another one than a single photograph. Who
 # lies behind the front is the wrong choice for everybody, *as far as these two numbers go*.
 
 # %%
@@ -410,7 +410,7 @@ for group in (board.group(kind_shown), board.group(buckets[-1])):
         print(f"from psnr to perceptual distance {climbs} climbs {gain[climbs]} places\n")
 
 # %% [markdown]
-# *How this was computed: the stored leaderboard; equal ranks cannot be told apart.* A measure that compares pixel by pixel rewards caution, one that looks for texture rewards courage: methods that *copy* sharp patches tend to climb, methods that smooth tend to fall. Neither is wrong; they answer different questions. Choose the measure **before** you see the results.
+# *How this was computed: the stored leaderboard; equal ranks cannot be told apart.* A measure that compares pixel by pixel rewards caution, one that looks for texture rewards courage: one that *copies* sharp patches climbs here, and some that smooth fall. Neither is wrong; they answer different questions. Choose the measure **before** you see the results.
 
 # %% [markdown]
 # ## Raw or composited, once more
@@ -448,7 +448,7 @@ predict("showdown/raw_beside_composited")
 # | transformers, e.g. MAT ([@li2022mat]), MaskGIT ([@chang2022maskgit]) | every patch asks all known patches; some draw token after token | one to some tens | many | large holes, long-range structure |
 # | diffusion, e.g. RePaint ([@lugmayr2022repaint]) | from noise to picture in many small steps, known pixels put back at each | hundreds to thousands | many | large holes, textures; text as a guide |
 #
-# Attention, which you meet in [contextual attention](unit:attention), is what the first of them build on; the U-Net is what the second ones run in every step. What would one of them do in *our* table? First, the price:
+# A *token* is to a picture what a word is to a text: a small piece of it. Attention, known to you from [contextual attention](unit:attention), is what transformers build on; a U-Net is what diffusion models commonly run in every step. What would one of them do in *our* table? First, the price:
 
 # %%
 net = board.group(board.kinds[0], fewest).line("course_unet")
@@ -486,7 +486,7 @@ print(f"the draw is behind by {10 * torch.log10(loss_drawn / loss_mean):.2f} dB 
 
 # %% [markdown]
 # *How this was computed: a thousand hidden truths, each against one draw, and against the mean of three thousand cloths.* The grey square wins, and it is the worst picture of all. An honest draw pays twice: for the truth's distance from the mean, and for its own. That is a theorem, not a defect of a network: **where many fillings are possible, one cannot both have the smallest error and look real** ([@blau2018perception]). So in a table by PSNR,
-# a good diffusion model stands *below* a good U-Net, and in your blind test it may well stand above. To be fair to such models one shows several draws, measures perceptual distance, and asks eyes. The unit [beyond](unit:beyond) builds small ones and does so.
+# a good diffusion model can be expected *below* a good U-Net, and in your blind test it may well stand above. To be fair to such models one shows several draws, measures perceptual distance, and asks eyes. The unit [beyond](unit:beyond) builds small ones and does so.
 
 # %% [markdown]
 # ## What this leaderboard cannot say
@@ -535,7 +535,7 @@ neighbours(own.group("lines"))
 own.table("lines", metrics=["psnr", "ssim", "perceptual"])
 
 # %% [markdown]
-# *How this was computed: the first 100 test pictures, as in the large table.* Where two inpainters err *independently*, their mean errs less than either: the same reason for which the mean of many draws beat each draw. Where one is far worse it only drags the other down. (This is why the winners of many competitions are means of several networks, at the price of all their times.)
+# *How this was computed: the first 100 test pictures, as in the large table.* Where two inpainters err *independently*, their mean errs less than either: the same reason for which the mean of many draws beat each draw. Where one is far worse it only drags the other down. Then look at the last measure: does the mean win there, too? A mean also smooths, and by another measure that can cost what it gained. (This is why the winners of many competitions are means of several networks, at the price of all their times.)
 #
 # **Now you.** Save your function as `mine.py`, and in a terminal:
 #
@@ -576,7 +576,7 @@ predict("showdown/trained_on_the_test")
 #
 # - A result is a number and an interval, for you as for an inpainter.
 # - Compare picture by picture; the bootstrap shows what other pictures could have said; neighbours whose interval spans 0 share a rank.
-# - Thin holes are nearly solved, large ones bring all methods together; what a decibel costs is seen on the front of quality against time.
+# - As holes grow, all methods get worse and come closer together; what a decibel costs is seen on the front of quality against time.
 # - The measure decides what wins: distance to the truth rewards the mean, eyes reward a draw. Transformers and diffusion draw.
 # - A fair table says: which pictures, holes, region, raw or composited, which training, which clock; and whoever made it says which horse is theirs.
 #
