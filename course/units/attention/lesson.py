@@ -37,7 +37,7 @@ viz.show(
 )
 
 # %% [markdown]
-# At the next cup, of course. Both methods only look *near* the hole. Patch methods look everywhere ([holes, and filling them without learning](unit:masks_and_baselines)), but they choose one patch and nothing can be learned through a choice. This lesson builds a layer
+# At the next cup, of course. Both methods only look *near* the hole. Patch methods look everywhere ([holes, and filling them without learning](unit:masks_and_baselines)), but they choose one patch, and a choice has no derivative: nudge a number a little and either the same patch is chosen or, with a jump, another. So no network can be trained through it. This lesson builds a layer
 # that looks everywhere, copies what fits best, and has derivatives: **contextual attention** ([@yu2018generative]).
 
 # %%
@@ -46,7 +46,7 @@ predict("attention/why_not_convolve")
 # %% [markdown]
 # ## Copying by likeness, by hand
 #
-# Every place of a picture is described by some numbers, its **features**. Here there are two of them, so that they fit on paper. Three known places *A*, *B*, *C*, each with its features, its **key**, and with the grey value that could be copied from there. In the hole nothing is
+# Every place of a picture is described by some numbers, its **features**. Here there are two of them, so that they fit on paper. Three known places *A*, *B*, *C*, each with its features, its **key**, and with the grey **value** that could be copied from there. In the hole nothing is
 # known for sure, but a first guess has features too: the **query** $q = (6, 8)$.
 #
 # | place | features | value |
@@ -55,7 +55,7 @@ predict("attention/why_not_convolve")
 # | B | (12, 9) | 50 |
 # | C | (4, -3) | 90 |
 #
-# How alike are $q$ and a place? A product of matrices gives all products $q \cdot k = q_1 k_1 + q_2 k_2$ at once. Whose is largest?
+# How alike are $q$ and a place? The simplest answer is the inner product with its key $k$, $q \cdot k = q_1 k_1 + q_2 k_2$; one product of matrices gives it for all places at once. Whose is largest?
 
 # %%
 predict("attention/largest_product")
@@ -75,7 +75,7 @@ for name, k in keys.items():
 #
 # $$ s(q, k) = \frac{q \cdot k}{\lVert q\rVert\,\lVert k\rVert}. $$
 #
-# That is why patches are **normalised** before they are compared. (The public code of the paper divides by $\lVert k \rVert$ alone. The order of the places stays the same, but how sharply the best one wins then depends on how long $q$ happens to be.)
+# $\lVert q \rVert$ is the length of $q$, the root of its sum of squares. So patches are **normalised**, divided by their lengths, before they are compared. (The public code of the paper divides by $\lVert k \rVert$ alone. The order of the places stays the same, but how sharply the best one wins then depends on how long $q$ happens to be.)
 #
 # ## Softmax, and its scale
 #
@@ -436,12 +436,12 @@ for name, low, high, side in (
     )
 
 # %% [markdown]
-# *How this was computed: 60 wallpapers of each kind from test pictures, weights from the training above.* An attention has no distances in it: it learns *what fits*, and finds it where it is. That is what a convolution, with fixed weights at fixed offsets, cannot do. In the middle of a larger hole, though, the 17 pixels that the stack sees hold little that is known, and it has to guess.
+# *How this was computed: 60 wallpapers of each kind from test pictures, weights from the training above.* An attention has no distances in it: it learns *what fits*, and finds it where it is. That is what a convolution, with fixed weights at fixed offsets, cannot do. It is not free of losses: the longer the period, the fewer copies fit into 32 pixels, and the fewer twins there are to be found. Compare each line with the rival on the same wallpapers, not only with the line above. In the middle of a larger hole, though, the 17 pixels that the stack sees hold little that is known, and it has to guess.
 #
 # ## Neighbours support each other
 #
 # Now the cups, larger than any picture of the training, with a period of 16. Each pixel of the hole looks for itself, and takes a little from many places. The paper has two remedies. It compares and pastes **patches** of 3 x 3. And it lets neighbours **support** each other: *if $j$ fits $i$, then one step to the right of $j$ should fit one step to the right
-# of $i$.* So to each score are added those of the eight neighbouring pairs:
+# of $i$.* So to each score are added those of the eight neighbouring pairs ($i$ and $j$ are places now, each a row and a column):
 #
 # $$ \hat s(i, j) = \sum_{d} s(i + d,\; j + d), \qquad d \in \{-1, 0, 1\}^2. $$
 
@@ -476,7 +476,8 @@ viz.show(
 )
 
 # %% [markdown]
-# Look for yourself. Point at the hole with the mouse or the arrow keys; try the scale; compare with the coloured map.
+# Look for yourself. Point at the hole with the mouse or the arrow keys; try the scale; compare with the map on the right, whose colours are the next section's. The place that is looked at most has only a small part of the weight, and yet the filling is right: the weight is
+# shared among the same place of many cups, and the mean of equal pixels is that pixel.
 
 # %%
 widgets.AttentionExplorer(
@@ -512,7 +513,7 @@ viz.show(
 )
 
 # %% [markdown]
-# Two things to read off a map at once. *Patches of one colour* are copied in one piece: neighbours look at neighbours, and what arrives is a coherent piece of the picture. *Confetti* is copied pixel by pixel from everywhere, and looks like it. Here are the cups, before and after the support of the neighbours:
+# Two things to read off a map at once. *Patches of one colour* are copied in one piece: neighbours look at neighbours, and what arrives is a coherent piece of the picture. *Confetti* is copied pixel by pixel from everywhere, and mostly looks like it. Here are the cups, before and after the support of the neighbours. Compare the lower right corners:
 
 # %%
 cut = (slice(None), slice(16, 32), slice(18, 34))  # the hole and a rim around it
@@ -537,6 +538,8 @@ for name in ("single pixels", "patches, with support"):
     )
 
 # %% [markdown]
+# With support the corner is copied in pieces. But there are several pieces still, and no seam is to be seen where they meet: the cups are all equal, so each piece may come from another one. **A map says from where something was copied, not whether it fits.** For that, look at the picture.
+#
 # ## Look twice: coarse, then fine
 #
 # In the middle of a large hole the surroundings say nothing. But after a first, vague filling they do say something! So fill it, **call the result a whole picture, and look again.** Same weights, no further training; the second time the features see the first filling.
@@ -644,14 +647,14 @@ viz.show(
 )
 
 # %% [markdown]
-# *How this was computed: one picture each, one hole, mean absolute error over it.* Copying can only give what is there. Where nothing fits, it pastes something that does not belong, and a smooth guess is nearer to the truth, pixel by pixel. (Sharp and wrong loses against blurred and vague in every mean error; [how good is a filling?](unit:metrics)) A network for all kinds of pictures has to do both, **copy and invent**.
+# *How this was computed: one picture each, one hole, mean absolute error over it.* Go down the column of the attention. Copying can only give what is there. The cups are all there. Of the mast, whose struts nearly repeat, the pieces that it pastes are broken, but they are struts; look below the pictures what that is worth. In the tissue nothing fits, it pastes something that does not belong, and a smooth guess is nearer to the truth, pixel by pixel. (Sharp and wrong loses against blurred and vague in every mean error; [how good is a filling?](unit:metrics)) A network for all kinds of pictures has to do both, **copy and invent**.
 #
 # ## The network: copy and invent
 #
-# That is the network of S2 ([@yu2018generative], [@yu2019freeform]), in two stages:
+# That is the network which the course project of [gated convolution](unit:gated_convolution) tested ([@yu2018generative], [@yu2019freeform]). It has two stages:
 #
 # 1. **coarse**: a plain encoder and decoder of gated, dilated convolutions fills the hole with something blurred that fits. It is trained by reconstruction alone;
-# 2. **fine**: sees this *whole* picture, through two encoders side by side. One, again gated and dilated, **invents**. The other ends in contextual attention and **copies**. One decoder merges them. It is trained by reconstruction and by critics that judge whether it looks real: a global and a local one with WGAN-GP in the first paper, one that judges patch by patch in the second
+# 2. **fine**: sees this *whole* picture, through two encoders side by side. One, again gated and dilated, **invents**. The other ends in contextual attention and **copies**. One decoder merges them. It is trained by reconstruction and by *critics*, networks that learn to tell real pictures from filled ones ([the Context Encoder](unit:context_encoder) builds the first): in the first paper one for the whole picture and one for a window around the hole, in the second a single one that judges patch by patch
 #    (both in [judging patch by patch](unit:patch_gan)).
 #
 # The coarse stage is our first look, by a network of its own: it puts something into the hole that is worth comparing.
@@ -678,7 +681,7 @@ print(
 )
 
 # %% [markdown]
-# *How this was computed: counted, for the small twin made for images of 32 x 32.* The attention has no weights at all. It compares at a quarter of the size, in cells of 4 x 4 pixels, and so the mask has to come down to that size too: here a cell counts as known if at least half of it is.
+# *How this was computed: counted, for the small twin made for images of 32 x 32.* The attention has no weights at all. It compares at a quarter of the size, in cells of 4 x 4 pixels, and so the mask has to come down to that size too: here a cell counts as known if at least half of it is. (The original asks for all of it, which in small pictures would leave next to none. What such a cell has of the hole is the coarse stage's guess.)
 #
 # Both stages are trained at once, each with its own error. Which of the errors reaches which part?
 
@@ -713,7 +716,7 @@ for name, modules in parts.items():
 # ## Is it used?
 #
 # The course's own network, the one that failed at the cups, has an attention too: at its narrowest place, 8 x 8, each place asks all others, as in a transformer ([@vaswani2017attention]). There the query $q$, the key $k$ (what a place is compared by) and the **value** $v$ (what is copied) are three learned
-# maps of the features, the score is $q \cdot k / \sqrt{d}$, and several such attentions, *heads*, work side by side. Without any mask, since the holes have been filled by then. It costs time. What is it worth?
+# maps of the features, each with $d$ numbers a place. The score is $q \cdot k / \sqrt{d}$, not normalised, and several such attentions, *heads*, work side by side. Without any mask, since the holes have been filled by then. It costs time. What is it worth?
 
 # %%
 predict("attention/is_it_used")
@@ -764,7 +767,7 @@ predict("attention/map_of_mirror")
 # - **One mask for the whole batch.**
 # - **No normalisation**: long patches win everywhere. **Over the wrong axis**: each feature is scaled over all places, and nothing is a cosine any more.
 # - **Softmax over the places that ask** instead of over the patches that are asked: weights add up to 1 the wrong way round.
-# - **Forgetting the mask at the attention's resolution**: a cell that is half hole is copied from.
+# - **Forgetting the mask at the attention's resolution**: then cells are copied from that are nothing but hole.
 # - **Reading a map as a proof** that the layer is needed.
 #
 # ## Summary

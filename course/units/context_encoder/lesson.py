@@ -136,11 +136,11 @@ print("squared error, answers to five known pixels:", [f"{a:.2f}" for a in answe
 #
 # ## The critic's move
 #
-# The critic gives a score $s$, any number; its probability of "real" is $\sigma(s) = 1 / (1 + e^{-s})$. It is a classifier with two classes, real with label 1 and filled with label 0, and learns by cross entropy as any other:
+# The critic gives a score $s$, any number; its probability of "real" is $\sigma(s) = 1 / (1 + e^{-s})$. It is a classifier with two classes, real with label 1 and filled with label 0. The usual loss of a classifier is the *cross entropy*: minus the logarithm of the probability that it gave to the right answer. That is 0 if it was sure and right, and the larger, the surer it was of the wrong one. For a real pixel and a filled one together:
 #
 # $$ L_D = -\log \sigma(s_\text{real}) - \log\bigl(1 - \sigma(s_\text{filled})\bigr). $$
 #
-# (In one survey of a course project the labels are the other way round. That would do as well, if both players agreed on it; nearly all code says 1 = real.) With $\mathrm{softplus}(z) = \log(1 + e^z)$ this is $\mathrm{softplus}(-s_\text{real}) + \mathrm{softplus}(s_\text{filled})$,
+# (In the report of one course project the labels are the other way round. That would do as well, if both players agreed on it; nearly all code says 1 = real.) With $\mathrm{softplus}(z) = \log(1 + e^z)$ this is $\mathrm{softplus}(-s_\text{real}) + \mathrm{softplus}(s_\text{filled})$,
 # which never takes the logarithm of 0. What does a critic lose that knows nothing, $s = 0$ for everything? Two times $\log 2$. Remember that number.
 
 # %% tags=["compare"]
@@ -152,7 +152,7 @@ for s in (5.0, 200.0):
     print(f"filled, with a score of {s:3.0f}: log of sigmoid {careless:7.3f}, softplus {careful:7.3f}")
 
 # %% [markdown]
-# Now one move, line by line.
+# Now one move, line by line. (`betas=(0.5, 0.999)` gives Adam a shorter memory than usual: the other player moves too, and what was downhill a few steps ago may not be so now.)
 
 # %% tags=["compare"]
 generator, critic = players()
@@ -177,7 +177,7 @@ predict("context_encoder/detach")
 #
 # ## The generator's move
 #
-# The generator wants the opposite. The formula of the paper is one game for both, $\min_G \max_D\; \mathbb E \log D(x) + \mathbb E \log(1 - D(G))$: the generator would lessen $\log(1 - \sigma(s))$. That is the same wish as to lessen $-\log \sigma(s)$, *be taken for real*. But compare the slopes where the generator
+# The generator wants the opposite. The formula of the paper is one game for both, $\min_G \max_D\; \mathbb E \log D(x) + \mathbb E \log(1 - D(G))$. ($\mathbb E$ is the mean over the data, $x$ a real picture, $G$ short for what the generator filled in, and $D = \sigma(s)$ the critic's probability.) The critic makes the sum large, the generator makes it small: it would lessen $\log(1 - \sigma(s))$. That is the same wish as to lessen $-\log \sigma(s)$, *be taken for real*. But compare the slopes where the generator
 # starts: badly, with scores far below 0.
 
 # %%
@@ -296,8 +296,8 @@ viz.show(
 )
 
 # %% [markdown]
-# Nobody told the generator that there are two answers. The critic learned that grey is never real, its belief became a valley, and the generator ran down both of its sides: it now answers dark to some known pixels and bright to the others. Which ones? That is *arbitrary*: the known pixel serves it as a coin. It is wrong half of the time,
-# **and every single answer could be real.**
+# Nobody told the generator that there are two answers. The critic learned that grey is never real; its belief became a valley with grey at the bottom (the last column shows it best), and the generator climbed out of it on both sides: it now answers dark to some known pixels and bright to the others. Which ones? That is *arbitrary*: the known pixel serves it as a coin. It is wrong half of the time,
+# **and nearly every answer could be real.** (Nearly: its answer is a smooth function of the known pixel, so on the way from dark to bright it has to pass through grey.)
 #
 # ## How often is the critic right?
 
@@ -371,7 +371,7 @@ for name, seen in games.items():
 # *How this was computed: 500 fresh pixels at each look, mean of the last five looks, as shares of 1. Variety: the variance of the answers as a share of the truth's.*
 #
 # **Collapse** is what both have in common: *one* answer to everything, variety near 0. In **A** the critic says "dark looks real", the whole generator rushes to dark, the critic learns that dark is a trick, and all run to bright: a carousel without end. In **B** the generator fell to one side at the first push and stays. Look at the critic's accuracies: all
-# filled ones are seen through, and *only half of the real ones are right*. It calls every pixel of that shade a fake, the real ones with it.
+# filled ones are seen through, and *only half of the real ones are right*. It calls every pixel of that shade a fake, the real ones with it. (The table takes the last looks alone, and there the two games can look the same. What tells a carousel from a standstill is the path: the upper row of the figure.)
 #
 # | sign | what it says | what to try |
 # |---|---|---|
@@ -382,11 +382,11 @@ for name, seen in games.items():
 # | both near 0 | the critic lags behind by a step | a quicker critic |
 # | losses fine, pictures the same for every input | collapse; variety was not looked at | look at it: `train.CollapseWatch` does |
 #
-# There is an honest rest: with other seeds the same settings may end otherwise. Adversarial training is known for it, and one run proves nothing. That is why its results, here and elsewhere, need several seeds.
+# One thing remains to be said: with other seeds the same settings may end otherwise. Adversarial training is known for it, and one run proves nothing. That is why its results, here and elsewhere, need several seeds.
 #
 # ## Two losses at once
 #
-# For a hole, both questions count: *is it near the truth?* and *could it be real?* The Context Encoder ([@pathak2016context]) adds them up,
+# For a hole, both questions count: *is it near the truth?* and *could it be real?* The Context Encoder ([@pathak2016context]) adds them up. $M$ is the mask and $x$ the true picture, as before, $F$ is the network, and $L_\text{adv}$ is the generator's loss from above, $-\log D$:
 #
 # $$ L = \lambda_\text{rec} L_\text{rec} + \lambda_\text{adv} L_\text{adv}, \qquad L_\text{rec} = \lVert (1 - M) \odot (x - F(M \odot x)) \rVert_2^2. $$
 
@@ -423,7 +423,7 @@ for name, now in mixed.items():
     print(f"{name:22} {now['squared']:14.3f} {now['to the nearest']:28.3f}")
 
 # %% [markdown]
-# *How this was computed: 500 fresh pixels at the last look.* Read the two columns against each other: **what is gained in the one is lost in the other.** It is no accident: a filling that could be real has to make choices, wrong ones half of the time, and a wrong choice costs more than grey ([@blau2018perception] prove it in general). Nobody can have both; the weight says what
+# *How this was computed: 500 fresh pixels at the last look.* Read the two columns against each other. In the first three lines **what is gained in the one is lost in the other.** (The last line is the game from above, with the critic alone, more steps and another learning rate, so it is not quite one more step of the same stair.) It is no accident: a filling that could be real has to make choices, wrong ones half of the time, and a wrong choice costs more than grey ([@blau2018perception] prove it in general). Nobody can have both; the weight says what
 # you pay for what. Note, too, that the numbers 0.999 and 0.001 alone say little: what counts is how long the two *gradients* are, and a squared error is a small number.
 #
 # ## The Context Encoder
@@ -541,7 +541,7 @@ evaluation.compare(
 )
 
 # %% [markdown]
-# *How this was computed: 100 test images, the hole in the middle, composited; mean over images with its 95 % confidence interval.* Colours first, shapes much later. After seconds of training the classical methods are ahead; for what comes after minutes, and for a verdict, there are stored runs, of more than one seed.
+# *How this was computed: 100 test images, the hole in the middle, composited; mean over images with its 95 % confidence interval.* Colours first, shapes much later. After seconds of training the biharmonic filling, which has learned nothing, is ahead; for what comes after minutes, and for a verdict, there are stored runs, of more than one seed.
 #
 # Read the critic, too: is it nearer to a coin or to a victory? And which of the two accuracies is the higher one, all along?
 #
