@@ -88,7 +88,7 @@ viz.show(
 )
 
 # %% [markdown]
-# For boxes the pair works. What lies outside of the window, the local critic never sees. A patch critic has no window to place: wherever the hole is, some scores look at it.
+# Black is what the window holds of the hole, grey what lies outside of it: that the local critic never sees. For boxes the pair works. A patch critic has no window to place: wherever the hole is, some scores look at it.
 #
 # ## The hinge loss: who is right may rest
 #
@@ -96,7 +96,7 @@ viz.show(
 #
 # $$ L_D = \mathbb E\,[\max(0,\, 1 - D(x))] + \mathbb E\,[\max(0,\, 1 + D(G))], \qquad L_G = -\,\mathbb E\,[D(G)]. $$
 #
-# By hand, with two real scores 2 and 0.5 and two filled ones $-1$ and 0:
+# ($\mathbb E$ is the mean over all scores of all pictures.) By hand, with two real scores 2 and 0.5 and two filled ones $-1$ and 0:
 
 # %%
 predict("patch_gan/hinge_by_hand")
@@ -208,7 +208,7 @@ viz.show(
 # The map by itself says more about cats than about forgeries: some textures look "real" to this critic, some do not, filled or not. **A score means nothing by itself.** Only against the original's do three spots appear, right at the three places. (The real SN-PatchGAN is told the mask, which takes some of that away.) Keep this in mind for later:
 # when we ask whether a critic is right, we compare real with filled, and draw the line between the two means.
 #
-# For the generator that is good news. Its gradient asks only *which change of which pixel would raise the scores*, and a patch that no change can touch is silent.
+# For the generator that is good news. Its gradient asks only *which change of which pixel would raise the scores*, and a score that sees no pixel of the hole is silent: no change can touch it.
 
 # %% [markdown]
 # ## Steeper is not wiser
@@ -250,7 +250,7 @@ sigma = u @ W @ v
 print("norm of W / sigma:", f"{torch.linalg.matrix_norm(W / sigma, 2):.4f}", "  root of the sum of squares:", f"{W.norm():.4f}")
 
 # %% [markdown]
-# That is a *power iteration*: send a vector through $W^\top$ and $W$ again and again, and bring it back to length 1 in between. At each round the part along the direction that is stretched most grows in comparison. Here the squares of the singular values are 45 and 5, so the error shrinks to a ninth in each round. In pictures:
+# That is a *power iteration*: send a vector through $W^\top$ and $W$ again and again, and bring it back to length 1 in between. At each round the part along the direction that is stretched most grows in comparison. Here the squares of the singular values are 45 and 5, so the part along the other direction shrinks to a ninth of its share in each round, and the error of sigma, which depends on its square, faster still. (In the table $W'$ and $u'$ are $W$ and $u$ transposed.) In pictures:
 
 # %%
 angle = torch.linspace(0, 2 * torch.pi, 200)
@@ -303,7 +303,7 @@ for number, (conv, size) in enumerate(zip(convolutions, (32, 16, 8), strict=True
     print(f"layer {number} of our jury:  as a matrix {as_matrix:.2f}, on pictures {stretch(weight, size, 2, 2):.2f}")
 
 # %% [markdown]
-# *How this was computed: 60 rounds of power iteration, with the convolution and its transpose in place of the matrix.* (Where a layer's table is not exactly at 1, its one round a step lags a little behind the training.) A flat picture meets all nine weights with the same sign, at every place at once. So holding the table's norm at 1 does not hold the layer's: it holds it to *some* factor, which stays the same during training. That is what the method needs. But do not say that
+# *How this was computed: 60 rounds of power iteration, with the convolution and its transpose in place of the matrix.* (Where a layer's table is not exactly at 1, its one round a step lags a little behind the training.) A flat picture meets all nine weights with the same sign, at every place at once. So holding the table's norm at 1 does not hold the layer's at 1. But it does hold it below a bound. Each window comes out no longer than it went in, and a pixel lies in at most nine windows (with a kernel of 3 x 3 as with ours of 5 x 5 and stride 2). So all answers together are at most $\sqrt 9 = 3$ times as long as the picture, whatever the training does. That is what the method needs. But do not say that
 # such a critic "has slope 1": it need not even come near.
 #
 # ## The other school: a slope of one, everywhere
@@ -325,7 +325,9 @@ for slope in (1, 2, 10):
 #
 # $$ L_D = \mathbb E[D(G)] - \mathbb E[D(x)] + \lambda\,\mathbb E\big[(\lVert \nabla_{\hat x} D(\hat x)\rVert_2 - 1)^2\big], \qquad \hat x = x + t\,(G - x),\quad t \text{ drawn from } [0, 1] \text{ for each picture}. $$
 #
-# All three schools on the simplest pictures there are, single numbers: real ones near 2, filled ones near $-2$. What does each critic look like after training? What matters is its **slope at the filled ones**: that is all the generator will ever hear.
+# Here $\lambda$ is the penalty's weight (10, as in the paper), $\hat x$ a mixture of a real and a filled picture, and $\nabla_{\hat x} D(\hat x)$ lists the slopes of its score, one for each number of the picture.
+#
+# All three losses on the simplest pictures there are, single numbers: real ones near 2, filled ones near $-2$. What does each critic look like after training? What matters is its **slope at the filled ones**: that is all the generator will ever hear.
 
 # %%
 def line_critic(hold):
@@ -381,7 +383,7 @@ viz.show(
 )
 
 # %% [markdown]
-# *How this was computed: a critic with two hidden layers of 32 for each, the same numbers, the same optimiser.* The unheld critic gets steeper the longer it trains, and with it the generator's steps. The spectral norm is a **lid**: below it anything may happen. The penalty is a **target**: it pulls the slope *to* 1, from above and from below.
+# *How this was computed: a critic with two hidden layers of 32 for each, the same numbers, the same optimiser.* The unheld critic gets steeper the longer it trains, and with it the generator's steps. The spectral norm is a **lid**: below it anything may happen. The penalty is a **target**: it pulls the slope *to* 1, from above and from below. Why not exactly to 1? The means are 4 apart, so a slope of $s$ earns a gap of $4 s$, and the sum $-4 s + 10 (s - 1)^2$ is least at $s = 1.2$. The two terms make a bargain, and a larger $\lambda$ brings it nearer to 1.
 
 # %% [markdown]
 # ## Whose norm?
@@ -508,7 +510,7 @@ viz.show(
 )
 
 # %% [markdown]
-# Momentum is trust in the old direction, and in a game the other player has moved since. That is why adversarial training uses a $\beta_1$ of 0.5 or 0. What else is set differently:
+# Momentum is trust in the old direction, and in a game the other player has moved since. A $\beta_1$ of 0.5 only slows the flight: less momentum helps, and promises nothing. That is why adversarial training uses a $\beta_1$ of 0.5 or 0. What else is set differently:
 #
 # | | cross entropy, Context Encoder | hinge, SN-PatchGAN | WGAN-GP |
 # |---|---|---|---|
@@ -597,7 +599,7 @@ viz.show(
 predict("patch_gan/which_measure")
 
 # %% [markdown]
-# The study behind this lesson trains gated networks on free-form holes and on boxes: by reconstruction alone, against a hinge jury, and against WGAN-GP with its global and local critic; with the seed's weights of the adversary, which are small. A last pair, on boxes ("patch gan"), has a jury whose word counts more. For each comparison it writes down the mean difference, its interval over the images, and the difference
+# The study behind this lesson trains gated networks on free-form holes and on boxes: by reconstruction alone, against a hinge jury, and against WGAN-GP with its global and local critic; each with a small weight of the adversary. A last pair, on boxes ("patch gan"), has a jury whose word counts more. For each comparison it writes down the mean difference, its interval over the images, and the difference
 # of each seed. We say "higher" or "lower" only if the interval leaves out 0 **and all seeds agree**.
 
 # %%
@@ -698,7 +700,7 @@ predict("patch_gan/check_lid")
 #
 # - A patch critic has a score for each place (and channel); it needs no window around the hole, so it suits free-form holes.
 # - The hinge lets patches rest that are right by a margin; its critic's loss is 2 when it knows nothing.
-# - Spectral norm is a lid on the slope, found by one round of power iteration a step; for convolutions it holds the table's norm, not the layer's.
+# - Spectral norm is a lid on the slope, found by one round of power iteration a step; for convolutions it holds the table's norm at 1, and the layer's only below a bound.
 # - WGAN-GP sets the slope to 1 between real and filled pictures; the norm is one picture's, over all of its numbers.
 # - In a game, less momentum. And what an adversary is worth is measured by more than PSNR, over several seeds.
 #
