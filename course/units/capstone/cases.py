@@ -69,7 +69,7 @@ def by_columns(left: Tensor, right: Tensor, overlap: int) -> Tensor:
 
 def largest(left: Tensor, right: Tensor, overlap: int) -> float:
     """The largest number of both."""
-    return float(max(left.abs().max(), right.abs().max(), 1.0))
+    return max(float(left.abs().max()), float(right.abs().max()), 1.0)
 
 
 @st.composite

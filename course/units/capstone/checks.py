@@ -72,7 +72,7 @@ CHOOSE = Task(
     corners=cases.TABLES,
     oracle=cases.by_lists,
     tolerance=Tolerance("a mean of numbers: a few roundings of the largest", scale=lambda errors: float(errors.abs().max()) + 1.0),
-    returns=(Output("the chosen method", "number"), Output("its reported error", "number")),
+    returns=(Output("method", "number"), Output("error", "number")),
     positional=1,
     misconceptions=[
         Misconception("same_places", "The places that chose must not judge as well: there the chosen method was lucky.", wrong.SAME_PLACES),

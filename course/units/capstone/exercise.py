@@ -7,7 +7,6 @@
 # `look` draws an example, `check` tries your function and shows the smallest input that fails, `hint("capstone/moved", 2)` says more. Everywhere **1 = known, 0 = hole**.
 
 # %%
-
 import torch
 
 from course.checks import check, hint, look, predict, score
@@ -60,6 +59,7 @@ def found(left, right, overlap):
     return torch.cat([left[:, :, :-overlap], mixed, right[:, :, overlap:]], dim=2)
 
 
+# %%
 look("capstone/join", found)
 
 # %% [markdown]
@@ -195,10 +195,11 @@ for i, (down, right) in enumerate(shifts):
         errors[k, i] = metrics.mae(fill(photo * known, known), photo, mask=asked, region="hole")
 chosen, reported = choose(errors)
 name = list(candidates)[chosen]
+print(f"chosen: {name}, MAE on the places that judge {reported:.4f}")
 for k, each in enumerate(candidates):
-    gap = evaluation.mean_interval(errors[k, 1::2] - errors[chosen, 1::2])
-    print(f"{each:26} judged {errors[k, 1::2].mean():.4f}   worse than the chosen one by {gap.text(4)}")
-print(f"chosen: {name}")
+    if k != chosen:
+        gap = evaluation.mean_interval(errors[k, 1::2] - errors[chosen, 1::2])
+        print(f"{each:26} MAE {errors[k, 1::2].mean():.4f}, more than the chosen one by {gap.text(4)}")
 result = candidates[name](photo * hole, hole[None, None])
 viz.show(
     viz.image_row(
@@ -212,9 +213,9 @@ viz.show(
 # %% [markdown] tags=["solution"]
 # *How this was computed: mean absolute error over eight substitute holes of the same shape; every second one chose, the others judged; 95 % confidence intervals of paired differences.*
 #
-# **1 Task.** The photograph comes with scikit-image and may be changed; nobody is in it. The bowl of the spoon shall vanish, for an exercise. **2 The hole.** A rectangle around the bowl, drawn by its corners; its handle stays, which is a weakness. **3 Candidates.** Two that learned nothing and the course's best network, which learned from
+# **1 Task.** The photograph comes with scikit-image and may be changed; nobody is in it. The bowl of the spoon shall vanish, for an exercise. **2 The hole.** A rectangle around the bowl, drawn by its corners; its handle stays, which is a weakness. **3 Candidates.** Two that learned nothing and a network of the course, which learned from
 # pictures of 32 x 32; tiles of the sizes named. **4 Measurement.** The table above; the true hole stayed unknown while the others were filled. **5 Eyes.** The filling is smooth; the gloss of the saucer is missing, and where the stem of the spoon enters the hole a bright streak is drawn inwards. **6 Choice, and its limits.** The
-# chosen one has the smallest error on the places that chose; whether it is certainly better than the others the last column says. On wood, a method that copies texture could turn it round; it was not tried. **7 Honesty.** The result is saved with the comment that a part was filled; original and mask are kept beside it.
+# chosen one has the smallest error on the places that chose. A *negative* number in the last column says that another did better on the places that judged: the lead was luck. As long as the interval contains 0, the honest sentence is "no difference was shown, and I take the simplest". On wood, a method that copies texture could turn it round; it was not tried. **7 Honesty.** The result is saved with the comment that a part was filled; original and mask are kept beside it.
 
 # %% [markdown]
 # ## What you have so far

@@ -15,6 +15,7 @@ import itertools
 import time
 
 import torch
+import torch.nn.functional as F
 
 import inpaintlib
 from course.checks import predict
@@ -34,7 +35,7 @@ print(
 )
 
 # %% [markdown]
-# **Before you go on, three questions** (you know them from [welcome](unit:welcome)): Whose photograph is it? Who is in it, and do they agree? What will the result be taken for? The answers belong into the report.
+# **Before you go on, three questions** (you know them from [welcome](unit:welcome)): Whose photograph is it? Who is in it, and do they agree? What will the result be taken for? The answers belong in the report.
 #
 # ## The hole
 #
@@ -57,22 +58,21 @@ handle = thick_line([(413, 72), (405, 150), (384, 235)], 15, (height, width))
 bowl = thick_line([(362, 272), (372, 290)], 50, (height, width))
 spoon = torch.minimum(handle, bowl)  # 1 = known, 0 = hole
 quick_ones = {"fast marching": baselines.fast_marching, "Navier-Stokes": baselines.navier_stokes}
-painter = (
-    widgets.MaskPainter(photo, quick_ones, mask=torch.ones_like(spoon) if own else spoon, brush=24)
-    if max(height, width) <= 1024
-    else None
-)
+scale = min(1, 1024 / max(height, width))  # a very large photograph is painted in a smaller copy
+small = photo if scale == 1 else F.interpolate(photo, scale_factor=scale, mode="area")
+painter = widgets.MaskPainter(small, quick_ones, mask=torch.ones_like(small[:, :1]) if own else spoon, brush=24)
 painter
 
 # %%
-hole = painter.mask.float() if painter is not None else spoon
-hole = hole if bool((hole == 0).any()) else spoon
+hole = F.interpolate(painter.mask.float(), size=(height, width), mode="nearest")
+if not (hole == 0).any():
+    raise ValueError("nothing is painted yet: paint in the picture above, then run this cell again")
 print(
     f"the hole: {int((hole == 0).sum()):,} pixels, {100 * float(masks.hole_ratio(hole)):.1f} % of the photograph"
 )
 
 # %% [markdown]
-# (A photograph of more than 1024 pixels a side is painted in a smaller copy: `F.interpolate(photo, size=..., mode="area")`, and its mask enlarged with `mode="nearest"`.)
+# The painter writes figures under the fillings, as it did in [welcome](unit:welcome). Do not lean on them here: what *are* they compared with? We come back to that.
 #
 # ## Large photographs, small networks
 #
@@ -114,10 +114,17 @@ widgets.CompareSlider(
 )
 
 # %%
+ys, xs = (hole[0, 0] == 0).nonzero(as_tuple=True)
+near = (
+    slice(None),
+    slice(max(0, int(ys.min()) - 30), int(ys.max()) + 30),
+    slice(max(0, int(xs.min()) - 60), int(xs.max()) + 60),
+)
+closer = {name: x[0][near] for name, x in {"the hole": photo, **filled}.items()}
 viz.show(
-    viz.image_grid({"the hole": photo, **filled}, columns=3, masks=[hole, *[None] * len(filled)]),
-    alt="The cup of coffee with a hatched hole in the shape of a spoon, and four fillings: the spoon is "
-    "gone in all of them; some leave streaks on the saucer, some a soft cloud, and the rim of the cup is "
+    viz.image_row(closer, masks=[hole[0][near], *[None] * len(filled)]),
+    alt="The part of the photograph around a hatched hole in the shape of the spoon, and four fillings: the spoon "
+    "is gone in all of them; two leave streaks on the saucer, two a soft cloud, and the rim of the cup is "
     "smeared where the hole touches it.",
     caption="No spoon any more. But which one would you hand in?",
 )
@@ -134,7 +141,6 @@ seams = {
     ),
     "a quarter overlaps": filled["course U-Net, tiles of 64"],
 }
-ys, xs = (hole[0, 0] == 0).nonzero(as_tuple=True)
 top, left = max(0, int(ys.max()) - 120), max(0, int(xs.min()) - 20)
 window = (slice(None), slice(top, top + 150), slice(left, left + 150))
 apart = (seams["no overlap"] - seams["a quarter overlaps"]).abs().mean(1)
@@ -173,10 +179,10 @@ def moved(mask, down, right):
 
 
 def substitutes(mask, count, generator):
-    """Holes of the same shape that lie within the picture and touch no pixel of the hole itself; every second one is mirrored."""
+    """Holes of the same shape that lie within the picture and touch no pixel of the hole itself; a coin decides which are mirrored."""
     found, size = [], (mask == 0).sum()
-    for attempt in range(4000):
-        flipped = mask.flip(3) if attempt % 2 else mask
+    for _ in range(4000):
+        flipped = mask.flip(3) if torch.rand(1, generator=generator) < 0.5 else mask
         down, right = (int(torch.randint(-n, n, (1,), generator=generator)) for n in mask.shape[2:])
         other = moved(flipped, down, right)
         if (other == 0).sum() == size and not ((other == 0) & (mask == 0)).any():
@@ -186,7 +192,7 @@ def substitutes(mask, count, generator):
     return found
 
 
-count = {"quick": 6, "full": 40}[inpaintlib.profile()]
+count = {"quick": 8, "full": 40}[inpaintlib.profile()]
 places = substitutes(hole, count, torch.Generator().manual_seed(1))
 viz.show(
     viz.image_row({f"place {k}": photo for k in range(1, 5)}, masks=places[:4]),
@@ -227,11 +233,11 @@ print(
 for name in errors:
     if name != best:
         gap = evaluation.mean_interval(errors[name][halves[1]] - errors[best][halves[1]])
-        verdict = "certain" if gap.low > 0 else "not certain"
-        print(f"   {name:26} is worse by {gap.text(4)}: {verdict}")
+        verdict = "worse" if gap.low > 0 else "better" if gap.high < 0 else "no difference shown"
+        print(f"   {name:26} minus the chosen one: {gap.text(4)}, {verdict}")
 
 # %% [markdown]
-# *How this was computed: one half of the places chooses, the other half judges; paired differences over the places.* With few places little is certain. That is a finding too: say so, or take more places (`count` above).
+# *How this was computed: one half of the places chooses, the other half judges; paired differences over the places.* Is a difference negative? Then the chosen one had luck at the places that chose: just what the other half is for. With few places little is certain. That is a finding too: say so, or take more places (`count` above).
 #
 # What do substitute holes *not* say? They lie on wood as often as on the saucer, while your object lies where it lies. If it matters, choose the places near the object. And they ask for closeness to a truth; **you** want a picture in which nobody looks for a spoon. So the last judge is an eye, at best one that does not know which is which:
 # make a `widgets.RealOrFake` from pieces of the photograph with substitute holes and send it to a friend.
