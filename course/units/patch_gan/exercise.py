@@ -54,11 +54,11 @@ hint("patch_gan/hinge", 1)
 def normalised(weight, u, rounds):
     """(weight / sigma, the new u): weight (Cout, Cin, k, k), u (Cout,)."""
     # solution:
-    W = weight.flatten(1)
+    table = weight.flatten(1)
     for _ in range(rounds):
-        v = F.normalize(W.T @ u, dim=0)
-        u = F.normalize(W @ v, dim=0)
-    return weight / (u @ W @ v), u
+        v = F.normalize(table.T @ u, dim=0)
+        u = F.normalize(table @ v, dim=0)
+    return weight / (u @ table @ v), u
     # end of solution
 
 
