@@ -66,7 +66,7 @@ def parts(tree: Tree, *, full: bool = False) -> list[Part]:
         Part("mypy", [python, "-m", "mypy"]),
         Part("pytest", [*pytest, *unit, "tests", "inpaintlib", "course"], one_core),
         Part("notebooks run", [python, "-m", "course", "validate", "--workers", workers], one_core),
-        Part("browser", [*pytest, "-n", workers, "--dist", "loadgroup", "-m", "browser", "tests/browser"], size, skip=no_chromium),
+        Part("browser", [*pytest, "-m", "browser", "tests/browser"], size, skip=no_chromium),
     ]
 
 
