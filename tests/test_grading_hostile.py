@@ -520,7 +520,7 @@ def test_hidden_inputs_appear_nowhere(tmp_path, capfd):
     (task,) = [t for t in result.tasks if t.id == "convolution/convolve"]
     assert task.status == "hidden" and task.points == 0 and task.visible.status == "passed" and task.hidden.failed >= 18
     assert set(task.hidden.exceptions) == {"ValueError"}
-    stored = json.dumps(result.as_dict())
+    stored = json.dumps(result.as_dict() | {"seconds": {}})  # which are numbers as well, and now and then such a one
     assert "SECRET" not in stored and statuses(result)["mean_filter"] == "error" and "".join(capfd.readouterr()) == ""
     for case in exercise().hidden["convolution/convolve"]:
         for number in case.arguments["image"].flatten().tolist()[:20]:

@@ -348,3 +348,20 @@ def test_hole_maps_are_checked():
         metrics.hole_detection(torch.rand(4, 1, 19, 24), mask)
     with pytest.raises(TypeError, match="predicted_mask"):
         metrics.hole_detection(mask.numpy(), mask)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_look_at_every_value_misses_none(dtype):
+    """The quick look reads float32 as whole numbers: it must agree with comparisons at the rims of the range, and let -0.0 through."""
+    fine = torch.full((2, 3, 5, 5), 0.5, dtype=dtype)
+    tiny = torch.finfo(dtype).tiny
+    for value in (0.0, -0.0, tiny, 1.0):
+        fine[1, 2, 4, 4] = value
+        assert metrics.mse(fine, fine).tolist() == [0, 0]
+    above = float(torch.nextafter(torch.tensor(1, dtype=dtype), torch.tensor(2, dtype=dtype)))
+    for value, word in ((above, "values from"), (-tiny, "values from"), (-1e30, "values from"), (float("inf"), "values from"), (float("nan"), "NaN")):
+        wrong = fine.clone()
+        wrong[1, 2, 4, 4] = value
+        for pair in ((wrong, fine), (fine, wrong.transpose(2, 3))):
+            with pytest.raises(ValueError, match=word):
+                metrics.mse(*pair)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from course.checks import modules
 from course.checks.answer import NotAnAnswer
 from course.checks.cases import pixels, tensors, weights
 from course.checks.task import Case
@@ -127,16 +127,9 @@ def ask_step(ask: Any, known: Tensor, real: Tensor, lr: float, generator: Tensor
     return torch.tensor(losses, dtype=torch.float64), of_critic, of_generator
 
 
-@functools.cache
-def first_optimiser() -> None:
-    """PyTorch loads its compiler with the first optimiser. Those seconds are not the student's: an import that a time limit cuts short
-    stays broken, so it is done before any step is asked for."""
-    torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-
-
 def played(known: Tensor, real: Tensor, lr: float, generator: Tensor, critic: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Derivatives by hand, in NumPy: no autograd."""
-    first_optimiser()
+    modules.prepare()
     g, c, losses = generator.double().numpy().copy(), critic.double().numpy().copy(), []
     for k, r in zip(known.double().numpy(), real.double().numpy(), strict=True):
         ones = np.ones((len(k), 1))
