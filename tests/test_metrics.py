@@ -359,7 +359,8 @@ def test_the_look_at_every_value_misses_none(dtype):
         fine[1, 2, 4, 4] = value
         assert metrics.mse(fine, fine).tolist() == [0, 0]
     above = float(torch.nextafter(torch.tensor(1, dtype=dtype), torch.tensor(2, dtype=dtype)))
-    for value, word in ((above, "values from"), (-tiny, "values from"), (-1e30, "values from"), (float("inf"), "values from"), (float("nan"), "NaN")):
+    outside = dict.fromkeys((above, -tiny, -1e30, float("inf")), "values from")
+    for value, word in [*outside.items(), (float("nan"), "NaN")]:
         wrong = fine.clone()
         wrong[1, 2, 4, 4] = value
         for pair in ((wrong, fine), (fine, wrong.transpose(2, 3))):
