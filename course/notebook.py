@@ -29,6 +29,8 @@ def cells_of(target: Target, tree: Tree, syllabus: Syllabus) -> list[source.Cell
             cells = source.for_student(cells)
         elif task := next((cell for cell in cells if source.is_task(cell)), None):
             raise CourseError(f"cell {task.name}: a lesson has no marked solutions; they belong into exercise.py.")
+        else:
+            source.check_minutes(cells, target.unit)
         cells = bibliography.fill(cells, tree)
         return [source.prose(cell, target.unit, target.kind, syllabus, tree) for cell in cells]
     except CourseError as error:

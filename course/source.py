@@ -14,7 +14,7 @@ from pathlib import Path
 from course import CourseError, Tree
 from course.syllabus import Syllabus, Unit
 
-__all__ = ["TAGS", "Cell", "for_solution", "for_student", "head", "is_task", "link", "prose", "read"]
+__all__ = ["TAGS", "Cell", "check_minutes", "for_solution", "for_student", "head", "is_task", "link", "prose", "read"]
 
 TAGS = {
     "compare": "nbval compares the output on every run",
@@ -26,6 +26,7 @@ TAGS = {
 }
 _LINK = re.compile(r"\[([^\]]*)\]\((unit|exercise):([^)#]*)(#[^)]*)?\)")
 _HEAD = re.compile(r"^\{\{ *head *\}\} *$", re.MULTILINE)
+_MINUTES = re.compile(r"^\{\{ *minutes (\d+) *\}\} *$", re.MULTILINE)
 _TOKEN = re.compile(r"\{\{.*?\}\}")
 _MARK = re.compile(r"^([ \t]*)# (solution:|student:|end of solution)[ \t]*$")
 
@@ -119,13 +120,27 @@ def head(unit: Unit, kind: str, syllabus: Syllabus) -> str:
 
 
 def prose(cell: Cell, unit: Unit, kind: str, syllabus: Syllabus, tree: Tree) -> Cell:
-    """A markdown cell with its head and links filled in; a code cell as it is."""
+    """A markdown cell with its head, the minutes of its sections and its links filled in; a code cell as it is."""
     if cell.kind != "markdown":
         return cell
     text = _HEAD.sub(lambda _: head(unit, kind, syllabus), cell.source)
+    text = _MINUTES.sub(r"*About \1 minutes.*", text)
     if left := _TOKEN.search(text):
-        raise CourseError(f"cell {cell.name}: {left.group()} is no token; expected {{{{ head }}}} or {{{{ sources }}}}, alone on its line.")
+        known = "{{ head }}, {{ minutes 10 }} or {{ sources }}"
+        raise CourseError(f"cell {cell.name}: {left.group()} is no token; expected {known}, alone on its line.")
     return replace(cell, source=link(text, kind, syllabus, tree))
+
+
+def check_minutes(cells: Iterable[Cell], unit: Unit) -> None:
+    """Compare the minutes of a lesson's sections with those of the syllabus; a lesson that names none is left alone.
+
+    Raises:
+        CourseError: they add up to something else.
+    """
+    parts = [int(number) for cell in cells if cell.kind == "markdown" for number in _MINUTES.findall(cell.source)]
+    if parts and sum(parts) != unit.minutes:
+        total = f"{' + '.join(map(str, parts))} = {sum(parts)}"
+        raise CourseError(f"the sections take {total} minutes, the unit {unit.minutes} by the syllabus; let them add up.")
 
 
 def for_solution(cells: Iterable[Cell]) -> list[Cell]:

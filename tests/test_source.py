@@ -83,6 +83,19 @@ def test_a_token_that_is_none_stops_the_build(small_course, syllabus):
         source.prose(Cell("markdown", "{{ heat }}", "001"), syllabus["start"], "lesson", syllabus, small_course)
 
 
+def test_minutes_of_sections_must_add_up_to_the_syllabus(small_course, syllabus):
+    def cells(*minutes):
+        return [Cell("markdown", f"## Part\n\n{{{{ minutes {m} }}}}\n\nText.", str(m)) for m in minutes]
+
+    unit = syllabus["windows"]  # of 5 minutes
+    source.check_minutes([Cell("markdown", "## Part", "1"), Cell("code", "{{ minutes 9 }}", "2")], unit)  # none named
+    source.check_minutes(cells(2, 3), unit)
+    with pytest.raises(CourseError, match=r"2 \+ 4 = 6 minutes, the unit 5 by the syllabus"):
+        source.check_minutes(cells(2, 4), unit)
+    (cell, _) = (source.prose(cell, unit, "lesson", syllabus, small_course) for cell in cells(2, 3))
+    assert cell.source == "## Part\n\n*About 2 minutes.*\n\nText."
+
+
 SOLVED = '''\
 def f(x):
     """Twice."""

@@ -4,6 +4,8 @@
 # %% [markdown]
 # ## Twelve fillings and their mean
 #
+# {{ minutes 10 }}
+#
 # A hole in the middle of a picture, and only its rim to go by. From thousands of other pictures let us take the twelve whose pixels along that rim are most like ours, and paste *their* middles in. Below are five
 # of the twelve, the **mean of all twelve**, and the truth.
 
@@ -83,6 +85,8 @@ print(f"expected squared error: one of the twelve {of_one:.4f}, the mean {(mean 
 #
 # ## Two players
 #
+# {{ minutes 5 }}
+#
 # | | **generator** $G$ | **critic** $D$, or *discriminator* |
 # |---|---|---|
 # | sees | the damaged picture | a picture, real or filled |
@@ -136,6 +140,8 @@ print("squared error, answers to five known pixels:", [f"{a:.2f}" for a in answe
 #
 # ## The critic's move
 #
+# {{ minutes 5 }}
+#
 # The critic gives a score $s$, any number; its probability of "real" is $\sigma(s) = 1 / (1 + e^{-s})$. It is a classifier with two classes, real with label 1 and filled with label 0. The usual loss of a classifier is the *cross entropy*: minus the logarithm of the probability that it gave to the right answer. That is 0 if it was sure and right, and the larger, the surer it was of the wrong one. For a real pixel and a filled one together:
 #
 # $$ L_D = -\log \sigma(s_\text{real}) - \log\bigl(1 - \sigma(s_\text{filled})\bigr). $$
@@ -176,6 +182,8 @@ predict("context_encoder/detach")
 # `detach` gives the same numbers without their history. Without it, `backward` would walk on into the generator and leave gradients there that make its fillings *easier to see through*. (Two batches, one after the other, instead of one mixed one: our critic does not care. One with batch normalisation does.)
 #
 # ## The generator's move
+#
+# {{ minutes 5 }}
 #
 # The generator wants the opposite. The formula of the paper is one game for both, $\min_G \max_D\; \mathbb E \log D(x) + \mathbb E \log(1 - D(G))$. ($\mathbb E$ is the mean over the data, $x$ a real picture, $G$ short for what the generator filled in, and $D = \sigma(s)$ the critic's probability.) The critic makes the sum large, the generator makes it small: it would lessen $\log(1 - \sigma(s))$. That is the same wish as to lessen $-\log \sigma(s)$, *be taken for real*. But compare the slopes where the generator
 # starts: badly, with scores far below 0.
@@ -222,6 +230,8 @@ print("the generator moved, and its loss fell:", bool(after < before))
 # The generator has never looked at `real`. All that it knows of the truth came through the critic: *not* "your pixel should have been bright", but "brighter would have looked more real". That is a **loss that is learned**.
 #
 # ## The whole game
+#
+# {{ minutes 10 }}
 #
 # Both moves, again and again. Every few steps we write down what the generator answers, and how often the critic is right: on real ones, and on filled ones. Read the loop; it is all that there is.
 
@@ -300,6 +310,8 @@ viz.show(
 # **and nearly every answer could be real.** (Nearly: its answer is a smooth function of the known pixel, so on the way from dark to bright it has to pass through grey.)
 #
 # ## How often is the critic right?
+#
+# {{ minutes 5 }}
 
 # %%
 predict("context_encoder/draw_accuracy")
@@ -327,6 +339,8 @@ print(f"late in the game: right on {both[0]:.0%} of real, {both[1]:.0%} of fille
 # whether the pictures are good. Look at the pictures; and read *both* accuracies.
 #
 # ## How it fails
+#
+# {{ minutes 10 }}
 #
 # Two changes, nothing else. **A**: the generator's learning rate is ten times as large and the critic's a third. **B**: the critic gets a head start of 400 moves and a large learning rate.
 
@@ -386,6 +400,8 @@ for name, seen in games.items():
 #
 # ## Two losses at once
 #
+# {{ minutes 5 }}
+#
 # For a hole, both questions count: *is it near the truth?* and *could it be real?* The Context Encoder ([@pathak2016context]) adds them up. $M$ is the mask and $x$ the true picture, as before, $F$ is the network, and $L_\text{adv}$ is the generator's loss from above, $-\log D$:
 #
 # $$ L = \lambda_\text{rec} L_\text{rec} + \lambda_\text{adv} L_\text{adv}, \qquad L_\text{rec} = \lVert (1 - M) \odot (x - F(M \odot x)) \rVert_2^2. $$
@@ -426,7 +442,21 @@ for name, now in mixed.items():
 # *How this was computed: 500 fresh pixels at the last look.* Read the two columns against each other. In the first three lines **what is gained in the one is lost in the other.** (The last line is the game from above, with the critic alone, more steps and another learning rate, so it is not quite one more step of the same stair.) It is no accident: a filling that could be real has to make choices, wrong ones half of the time, and a wrong choice costs more than grey ([@blau2018perception] prove it in general). Nobody can have both; the weight says what
 # you pay for what. Note, too, that the numbers 0.999 and 0.001 alone say little: what counts is how long the two *gradients* are, and a squared error is a small number.
 #
+# ## Half-way: what is known so far
+#
+# A good place to stop. The pixel has shown all that the game consists of; to begin again with, here it is in five sentences:
+#
+# - Where many answers are right, a squared error teaches **their mean**, which may be none of them.
+# - The **critic** learns to tell real from filled; the **generator** learns from it which change would look more real. One step is a move of each.
+# - The critic sees the filling *detached*; the generator lessens $-\log D$, which is steep where it starts.
+# - Losses do not say how good the fillings are. **Both accuracies and the variety** say whether the game goes well, collapses, or is won by the critic.
+# - The **joint loss** pays with nearness to the truth for realism, and a weight sets the price.
+#
+# What is left is to do the same with pictures instead of one pixel. When you come back, click on this text and choose *Run > Run All Above Selected Cell*: the second half goes on with the pictures loaded above.
+#
 # ## The Context Encoder
+#
+# {{ minutes 10 }}
 #
 # Now for pictures. The project behind this lesson built the network of the paper at 128 x 128. The hole is always in the middle; the network draws a **patch** that is a little larger than the hole.
 
@@ -498,6 +528,8 @@ except ValueError as problem:
 # %% [markdown]
 # ## Watch it learn
 #
+# {{ minutes 10 }}
+#
 # `train.fit_adversarial` is your `play` with what one misses after an hour: both players' state in its checkpoints, a log, a stop on NaN that names the player. `TrainingMonitor` runs it beside the notebook, in a thread of its own. **Press Pause and look, press Resume, press Stop if you have seen enough**: the loss ends there, and the network keeps what it has learned.
 # It is a narrow twin and a few hundred steps at most; what can it be expected to paint?
 
@@ -546,6 +578,8 @@ evaluation.compare(
 # Read the critic, too: is it nearer to a coin or to a victory? And which of the two accuracies is the higher one, all along?
 #
 # ## With the adversary and without: three seeds each
+#
+# {{ minutes 10 }}
 #
 # The project published curves and pictures, and no figure of quality; there is nothing to compare with. So we ran the experiment that it suggests: the twin at 32 x 32, **trained by reconstruction alone, with the adversary at a thousandth, and at a hundredth**; the same images, the same number of steps, three seeds each. Two measures were fixed before:
 # PSNR in the hole, and the *perceptual distance* of [metrics](unit:metrics), taken by a feature network that no training has used.
@@ -619,6 +653,8 @@ for name in middle:
 # [judging patch by patch](unit:patch_gan), no longer needs to know where the hole is.
 #
 # ## Check yourself
+#
+# {{ minutes 5 }}
 
 # %%
 predict("context_encoder/falling_loss")

@@ -4,6 +4,8 @@
 # %% [markdown]
 # ## A table that seems to settle it
 #
+# {{ minutes 5 }}
+#
 # Most of a U-Net's parameters sit at its coarsest resolutions, where a picture has four or sixteen pixels ([the unit before](unit:autoencoder) counted them). Are they worth it? A course project
 # asked exactly that. It trained a U-Net at three depths to fill lines in CIFAR-10 pictures, tried each on the same 50 images, and printed this:
 
@@ -47,6 +49,8 @@ predict("depth/first_look")
 # Keep your answer. In this lesson you run the study yourself, find out what such a ± can mean and what it cannot, and then come back to this table with better eyes.
 #
 # ## What is "depth"?
+#
+# {{ minutes 7 }}
 #
 # The table does not say. Layers? Poolings? Blocks? Before one can compare depths, one has to define them. In this course **depth is the number of resolutions** of the U-Net: depth 5 has four poolings, from 32 x 32 down to 2 x 2, and is the network that the
 # project trained; depth 2 has one pooling.
@@ -113,6 +117,8 @@ viz.show(
 # Write yours down too. A guess made after the result is worth nothing.
 #
 # ## A study in seconds
+#
+# {{ minutes 6 }}
 #
 # The rules of a fair comparison: all networks see equally many pictures; those of one seed see the *same* pictures in the same order under the same masks; all are measured on the same test images under the same frozen masks, which nobody trained on. Only the depth differs.
 #
@@ -186,6 +192,8 @@ viz.show(
 #
 # ## Two error bars, two questions
 #
+# {{ minutes 5 }}
+#
 # From one training we have 200 errors, one for each test image. Their mean is our figure, and the **standard deviation** $s$ says how much *images* differ. How far would the *mean* move, had we taken 200 other images? By about the **standard error** $s/\sqrt n$, and that gives the
 # **confidence interval**
 #
@@ -223,6 +231,8 @@ predict("depth/more_images")
 
 # %% [markdown]
 # ## Subtract first
+#
+# {{ minutes 3 }}
 #
 # There is a cheap way to see more. The 200 images differ far more than the networks do:
 
@@ -268,6 +278,8 @@ print(f"over seeds: {over_seeds.mean:+.4f} ± {over_seeds.half:.4f}")
 # images, and you had asked the one about trainings: the last line, where 0 may well be inside.
 #
 # ## The same study, longer
+#
+# {{ minutes 6 }}
 #
 # Seconds are no training. The course keeps the result of a longer run of this study: four depths, three seeds each, more channels, the frozen masks and 1,000 test images. Beside it stands what was printed.
 
@@ -347,6 +359,8 @@ print(f"Each network of ours saw {seen:,} pictures; the project's {views:,}, {vi
 #
 # ## Not only depth: learning rate and batch size
 #
+# {{ minutes 5 }}
+#
 # Depth is one **hyperparameter**, a setting that training does not learn. Two others come before it. Same network, same number of pictures; the batch has 4 or 16 of them, so there are more or fewer steps:
 
 # %%
@@ -384,6 +398,8 @@ viz.show(
 #
 # ## The loss decides what you will be good at
 #
+# {{ minutes 3 }}
+#
 # Three losses: the mean absolute error over the whole image (the project's), the squared error, and the absolute error in the hole alone.
 
 # %%
@@ -405,6 +421,8 @@ for name, results in trained.items():
 # of these columns. Compare the two seeds before you believe the column on the right. What else a loss does to a picture has a unit of its own: [what a loss makes a network do](unit:losses).
 #
 # ## Back to the printed table
+#
+# {{ minutes 10 }}
 #
 # You have now run such a study. Read the printed one again, with five questions. None of them needs the project's code.
 #
@@ -523,6 +541,8 @@ print("at the end of the training:", published.get("s4.dice"))
 #
 # ## And the training log
 #
+# {{ minutes 3 }}
+#
 # The same report prints its validation error now and then during training:
 
 # %% tags=["compare"]
@@ -554,6 +574,8 @@ print(f"from the best epoch to the last: {move:.4f}")
 #
 # ## How to read a table of results
 #
+# {{ minutes 2 }}
+#
 # | ask | because |
 # |---|---|
 # | What exactly was varied, and what was held equal? | a word like "depth" can mean three things; the learning rate may suit only one row |
@@ -568,6 +590,8 @@ print(f"from the best epoch to the last: {move:.4f}")
 # A table that fails is no reason for scorn. Everybody makes one of these mistakes; the point is to be the one who finds it.
 #
 # ## Check yourself
+#
+# {{ minutes 5 }}
 
 # %%
 predict("depth/check_overlap")

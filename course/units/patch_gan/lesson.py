@@ -4,6 +4,8 @@
 # %% [markdown]
 # ## Find the false places
 #
+# {{ minutes 5 }}
+#
 # Three places of this photograph are not real: they were cut out and filled by a method that only spreads colours from the rim. **Find them**, before you read on. Where did you look? Probably not at the picture as a whole: you went over it, patch by patch.
 
 # %%
@@ -34,9 +36,11 @@ viz.show(
 # *which* of three places is false, and a generator that is told only "false" has to guess.
 #
 # This lesson gives the generator a jury: an adversary that judges **patch by patch**. It needs three things: a network with many answers, a loss that lets good answers rest, and a hold on how steep the adversary may get. There are two schools for the last one, and both are in this lesson:
-# **SN-PatchGAN with the hinge loss**, and **WGAN-GP**. (As before, an adversary whose answer is a raw score, higher = more real, is called a *critic*.)
+# **SN-PatchGAN with the hinge loss**, and **WGAN-GP**. Each has one half of the lesson, with a place to stop between them. (As before, an adversary whose answer is a raw score, higher = more real, is called a *critic*.)
 #
 # ## A jury instead of a judge
+#
+# {{ minutes 10 }}
 #
 # Take a critic of convolutions only, and leave out the last layer that would melt everything into one number. What remains is a map of scores. Each score sees its own part of the picture: a *patch critic*. The one of Yu et al. ([@yu2019freeform]) is made of convolutions of 5 x 5 with stride 2, followed by leaky ReLUs. The
 # mask is laid beside the picture as a fourth channel, and each convolution has its *spectral norm* held at 1 (below). Hence **SN-PatchGAN**.
@@ -91,6 +95,8 @@ viz.show(
 # Black is what the window holds of the hole, grey what lies outside of it: that the local critic never sees. For boxes the pair works. A patch critic has no window to place: wherever the hole is, some scores look at it.
 #
 # ## The hinge loss: who is right may rest
+#
+# {{ minutes 5 }}
 #
 # A critic gives real patches scores $D(x)$ and filled ones scores $D(G)$. The *hinge loss* ([@lim2017geometric]) asks for $+1$ and $-1$, **and not for more**:
 #
@@ -148,6 +154,8 @@ print("hinge of the mean (wrong): ", F.relu(1 - patches.mean()).item())
 # With the mean first, one splendid patch pays for a bad one, and the jury is a judge again.
 #
 # ## A map of scores
+#
+# {{ minutes 10 }}
 #
 # Let us teach a small jury (three layers, as for 32 x 32) to tell photographs from their forgeries. To make it hard, **it is not told where the holes are**: its mask is all ones. It has to look.
 
@@ -212,6 +220,8 @@ viz.show(
 
 # %% [markdown]
 # ## Steeper is not wiser
+#
+# {{ minutes 15 }}
 #
 # There is a cheap way to please the hinge. Suppose that a critic tells real from filled, but weakly: scores of $+0.1$ and $-0.1$. It multiplies its last weights by ten. Has it learned anything?
 
@@ -306,7 +316,22 @@ for number, (conv, size) in enumerate(zip(convolutions, (32, 16, 8), strict=True
 # *How this was computed: 60 rounds of power iteration, with the convolution and its transpose in place of the matrix.* (Where a layer's table is not exactly at 1, its one round a step lags a little behind the training.) A flat picture meets all nine weights with the same sign, at every place at once. So holding the table's norm at 1 does not hold the layer's at 1. But it does hold it below a bound. Each window comes out no longer than it went in, and a pixel lies in at most nine windows (with a kernel of 3 x 3 as with ours of 5 x 5 and stride 2). So all answers together are at most $\sqrt 9 = 3$ times as long as the picture, whatever the training does. That is what the method needs. But do not say that
 # such a critic "has slope 1": it need not even come near.
 #
+# ## Half-way: what is known so far
+#
+# A good place to stop. The first school is complete; to begin again with, here it is in five sentences:
+#
+# - A critic of convolutions only gives **a score for each place**, so it needs no window around the hole.
+# - The **hinge** asks for $+1$ on real and $-1$ on filled patches, *before* any mean is taken; who is right by that margin is left alone.
+# - A score by itself says little. What the generator hears is how the score would *change* with each pixel.
+# - A critic that gets steeper looks better and teaches worse, so its **slope must be held**.
+# - **Spectral norm** divides each layer's table of weights by its largest stretch, found by one round of power iteration at each step.
+#
+# Open is whether a lid on the slope is the best hold, which is where the other school begins; then how such a game is played, and whether it is worth it. When you come back, click on this text and choose *Run > Run All Above Selected Cell*: the second half goes on
+# with the forgeries and the functions from above.
+#
 # ## The other school: a slope of one, everywhere
+#
+# {{ minutes 10 }}
 #
 # *WGAN* ([@arjovsky2017wasserstein]) starts from another question: *how far apart are two heaps?* Real scores in one heap, filled in the other: how much earth must be carried how far? Take real pictures at the places 1 and 3 of a line, filled ones at 0 and 1. Carry 0 to 1 and 1 to 3: three steps with two grains, a distance of 1.5. There is a second
 # way to find it: let a critic $D$ with **slope at most 1** have as large a gap between the means as it can.
@@ -387,6 +412,8 @@ viz.show(
 
 # %% [markdown]
 # ## Whose norm?
+#
+# {{ minutes 10 }}
 #
 # $\lVert \nabla D\rVert$ looks innocent. For a batch of pictures the gradient has four dimensions, $(B, C, H, W)$. **Which of them go into the norm?** A small batch: two pictures of two channels with two pixels each, and these slopes:
 
@@ -475,6 +502,8 @@ except ValueError as error:
 #
 # ## Two players, one optimiser setting
 #
+# {{ minutes 5 }}
+#
 # The smallest game that there is: one player moves $a$ to make the product $a\,b$ small, the other moves $b$ to make it large. Both stand still only at $(0, 0)$. Each uses Adam. We know its $\beta_1$, the share of the old direction that is kept: usually 0.9.
 
 # %%
@@ -534,6 +563,8 @@ for key in ("iterations", "batch_size", "size", "box", "adversarial_weight", "gr
 #
 # ## The game, played
 #
+# {{ minutes 5 }}
+#
 # Now everything together: a small network of [gated convolutions](unit:gated_convolution), boxes, a jury. First it learns by reconstruction alone; then the same network goes on, once alone and once against the jury. `fit_adversarial` is the loop that you know from the Context Encoder, with another game.
 
 # %%
@@ -592,6 +623,8 @@ viz.show(
 # Honestly: hardly. Seconds suffice to see the game *run*: the critic's loss begins to leave 2, its two shares of right answers add up to a little more than a coin's, and nothing collapses. They do not suffice to say what an adversary is *good for*. For that one trains longer, with several seeds, and measures.
 #
 # ## What longer runs say
+#
+# {{ minutes 10 }}
 #
 # First, decide what you would look at.
 
@@ -674,6 +707,8 @@ if rows:
 
 # %% [markdown]
 # ## Check yourself
+#
+# {{ minutes 5 }}
 
 # %%
 predict("patch_gan/check_margin")

@@ -4,6 +4,8 @@
 # %% [markdown]
 # ## First, your own eye
 #
+# {{ minutes 10 }}
+#
 # Here are pairs of small photographs. In each pair one is untouched; in the other, thin lines were cut out and filled by an inpainter. **Which one is untouched?** Click it, or use the arrow keys. Nobody
 # but you sees the score, and the truth comes only after your answer.
 
@@ -82,6 +84,8 @@ widgets.CompareSlider(views, left="biharmonic", right="original", mask=cut)
 # %% [markdown]
 # ## An eye of another kind
 #
+# {{ minutes 4 }}
+#
 # The course has a second judge, a small network that marks each pixel which it holds for painted in: the hole detector of [metrics](unit:metrics). Give it your task. It looks at both pictures of a pair and calls the one untouched in which it suspects less.
 
 # %%
@@ -123,6 +127,8 @@ for name, x in {"the test pictures": untouched, "pieces of large photographs": l
 # %% [markdown]
 # ## The arena
 #
+# {{ minutes 2 }}
+#
 # Now all inpainters of the course against each other. What makes such a comparison worth reading? The same pictures, the same holes, and the same rules for everybody:
 #
 # - **Frozen holes.** The masks were drawn once and are known by their SHA-256, a fingerprint that changes with any single pixel. Your machine must get the very same ones.
@@ -154,6 +160,8 @@ board.overview(images=fewest)
 
 # %% [markdown]
 # ## A real difference, or a lucky one?
+#
+# {{ minutes 12 }}
 #
 # Take two that stand close together, the biharmonic filling, which learned nothing, and the partial U-Net, and let them fill the same lines, live, in 40 pictures.
 
@@ -298,6 +306,8 @@ print(f"neighbours that the stored leaderboard compares, in all its tables: {loo
 # %% [markdown]
 # ## Ranks that claim no more than the pictures show
 #
+# {{ minutes 3 }}
+#
 # Here is the rule of the leaderboard: inpainters stand in the order of their means, and a neighbour gets a new rank *only if the interval of the paired difference lies beyond 0*. Read it once line by line, for the boxes:
 
 
@@ -327,6 +337,8 @@ predict("showdown/chain")
 # %% [markdown]
 # ## The larger the hole
 #
+# {{ minutes 3 }}
+#
 # Look at one picture instead of many tables: quality over the hole, against the size of the hole.
 
 # %%
@@ -354,6 +366,8 @@ for name in by_end[0]:
 
 # %% [markdown]
 # ## What does a decibel cost?
+#
+# {{ minutes 4 }}
 #
 # Here, time is on a logarithmic axis: from one label to the next, a picture takes ten times as long.
 
@@ -392,6 +406,8 @@ predict("showdown/behind_the_front")
 # %% [markdown]
 # ## Whose measure?
 #
+# {{ minutes 2 }}
+#
 # PSNR is one judge. The leaderboard asks several more: structure (SSIM), the error at the rim of the hole (boundary), and the distance in the eyes of a network that was trained for nothing but measuring. Do they agree?
 
 # %%
@@ -415,6 +431,8 @@ for group in (board.group(kind_shown), board.group(buckets[-1])):
 # %% [markdown]
 # ## Raw or composited, once more
 #
+# {{ minutes 3 }}
+#
 # All of these figures are composited. What would the networks have got for their raw prediction of the whole picture?
 
 # %%
@@ -437,6 +455,8 @@ predict("showdown/raw_beside_composited")
 
 # %% [markdown]
 # ## Where are the transformers, and diffusion?
+#
+# {{ minutes 6 }}
 #
 # The figures above end where the course's own networks end. Two families that fill today's pictures are missing; here is where they stand on [the map of the field](unit:welcome).
 #
@@ -491,6 +511,8 @@ print(f"the draw is behind by {10 * torch.log10(loss_drawn / loss_mean):.2f} dB 
 # %% [markdown]
 # ## What this leaderboard cannot say
 #
+# {{ minutes 2 }}
+#
 # The organisers of this race have horses in it. So here is what you should ask of any table, ours first:
 
 # %%
@@ -507,6 +529,8 @@ for entry in networks:
 
 # %% [markdown]
 # ## Enter your own
+#
+# {{ minutes 5 }}
 #
 # Your turn. An inpainter is a function `(image, mask) -> image`. Here is a first one: it lets two others fill, and takes the mean.
 
@@ -550,6 +574,8 @@ own.table("lines", metrics=["psnr", "ssim", "perceptual"])
 
 # %% [markdown]
 # ## Check yourself
+#
+# {{ minutes 4 }}
 
 # %%
 predict("showdown/may_i_write")
