@@ -101,16 +101,19 @@ def run_notebook(notebook_cells: list[source.Cell]) -> dict[str, BaseException]:
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_the_solution_runs_and_every_check_passes(topic, monkeypatch):
+def test_the_solution_asks_for_every_check_and_runs(topic, monkeypatch, full):
+    """In ``make test`` the solutions run once, as notebooks: under nbval a check that does not pass stops them, see course/validate.py."""
     monkeypatch.setenv("INPAINTLIB_CHECKS", "strict")
-    assert run_notebook(source.for_solution(cells(topic))) == {}
+    assert not full or run_notebook(source.for_solution(cells(topic))) == {}
     asked = set(re.findall(r'check\("([^"]+)"', "".join(c.source for c in cells(topic))))
     assert asked == set(names(topic))
 
 
 @pytest.mark.parametrize("topic", TOPICS)
 @pytest.mark.parametrize("mode", ["strict", "lenient"])
-def test_untouched_only_not_implemented_errors_come(topic, mode, monkeypatch):
+def test_untouched_only_not_implemented_errors_come(topic, mode, monkeypatch, full):
+    if mode == "lenient" and not full:
+        pytest.skip("validate runs untouched notebooks, and leniently")
     monkeypatch.setenv("INPAINTLIB_CHECKS", mode)
     errors = run_notebook(source.for_student(cells(topic)))
     assert all(type(error) is NotImplementedError for error in errors.values()), errors

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from grading import KEY, SMALL, exercise, grade, needs_sandbox, points, solved, statuses
+from grading import KEY, SMALL, add, exercise, grade, needs_sandbox, points, solved, statuses
 
 from course import ROOT
 from course.checks.judge import Outcome
@@ -481,6 +481,76 @@ def test_a_store_does_not_reach_the_next_submission(session):
         *kept, in_shm, in_tmp = ask(other, "kept", "second")
     shown = {place.parts[2] for place in (Path(sys.prefix), Path(sys.base_prefix), ROOT) if place.is_relative_to("/tmp")}  # Python's own
     assert kept == ["second", "second"] and in_shm == ["note"] and sorted(set(in_tmp) - shown) == ["note"]
+
+
+# --- networks and training steps ------------------------------------------------------------------------------------------------------------
+
+ENDLESS_OPTIMISER = """
+import torch
+
+def never(*_, **__):
+    while True:
+        pass
+
+torch.optim.SGD.__init__ = never
+"""
+
+
+def test_nothing_of_the_students_runs_on_the_time_in_which_pytorch_loads_its_optimisers(tmp_path):
+    result = grade(add(solved("context_encoder"), ENDLESS_OPTIMISER), tmp_path, "context_encoder")
+    assert points(result) == {"slopes": 1, "joint_loss": 3, "train_step": 0, "critic_has_won": 2, "cure": None}
+    assert statuses(result)["train_step"] == "slow" and result.starts == 2 and result.seconds["computing"] < 30
+
+
+LYING_NETWORKS = """
+import torch
+from torch import nn
+
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+class Critic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+
+def step_says(losses, state=None):
+    def train_step(generator, critic, known, real, lr):
+        for network in (generator, critic):
+            network.state_dict = lambda own=nn.Module.state_dict(network): own if state is None else state(own)
+        return losses
+    return train_step
+
+class Equal(torch.Tensor):
+    def __eq__(self, other): return True
+    def __sub__(self, other): return torch.zeros(1)
+
+large = step_says((10**400, 10**400))
+none = step_says((None, None))
+swapped = step_says((0.0, 0.0), lambda own: dict(reversed(own.items())))
+nameless = step_says((0.0, 0.0), lambda own: {})
+scalar = step_says((0.0, 0.0), lambda own: {name: torch.tensor(0.0) for name in own})
+many = step_says((0.0, 0.0), lambda own: {name: torch.zeros(500_000, 1) for name in own})
+wide = step_says((0.0, 0.0), lambda own: {name: torch.zeros(0, 1 << 39) for name in own})
+nan = step_says((0.0, 0.0), lambda own: {name: value * float("nan") for name, value in own.items()})
+equal = step_says((0.0, 0.0), lambda own: {name: value.as_subclass(Equal) for name, value in own.items()})
+texts = step_says(("0", "0"), lambda own: {name: "right" for name in own})
+numbers = step_says((0.0, 0.0), lambda own: {name: 10**400 for name in own})
+"""
+LIES = re.findall(r"^(\w+) = step_says", LYING_NETWORKS, re.MULTILINE)
+
+
+def test_networks_that_lie_about_their_parameters_gain_nothing():
+    task = get("context_encoder/train_step")
+    cases = [task.corners[0], *exercise("context_encoder").hidden[task.id][:2]]
+    start = functools.partial(Process, Sandbox(SMALL), optimiser=True)
+    with Session(start, Plan([Cell("lies", LYING_NETWORKS)], {}), Limits(**{**vars(SMALL), "total_seconds": 600.0})) as session:
+        for name in LIES:
+            subject = Subject(session, task, name)
+            outcomes = [subject.attempt(case, exercise("context_encoder").expected(task, case)) for case in cases[: 1 + (name == "nan")]]
+            assert all(isinstance(o, Outcome) and o.status != "right" for o in outcomes), (name, [o.status for o in outcomes])
 
 
 # --- hidden cases stay hidden -------------------------------------------------------------------------------------------------------------

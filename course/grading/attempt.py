@@ -74,7 +74,7 @@ class Subject:
             return Outcome("type", case, expected, message=str(problem))
         except Failed as failed:
             return self._judged(case, expected, failed.reply)
-        except (LookupError, TypeError, AttributeError, ValueError, RuntimeError):
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError):
             raise ProtocolError("a value that the probe cannot use") from None  # it was made for honest replies
 
     def _ended(self, case: Case, expected: tuple[np.ndarray, ...], reason: str) -> Outcome:

@@ -51,6 +51,11 @@ class Exercise:
         """The tasks that are marked by what a network fills holes with."""
         return [task for task in self.tasks if isinstance(task, BeatTask)]
 
+    @property
+    def trains(self) -> bool:
+        """Whether a training step is asked for, of networks that the notebook gives."""
+        return any(task.given for task in self.coded)
+
     @functools.cached_property
     def _answers(self) -> dict[int, tuple[np.ndarray, ...]]:
         return {}

@@ -72,7 +72,8 @@ def grade_one(
         return SubmissionResult(
             name or path.stem, exercise.topic, tasks=tasks, notes=(str(problem),), flags=tuple(flags), sandbox=sandbox.name
         )
-    result = _Grading(submission, exercise, limits, start, shrink, networks).run()
+    own_start = functools.partial(start, optimiser=exercise.trains)
+    result = _Grading(submission, exercise, limits, own_start, shrink, networks).run()
     result = dataclasses.replace(result, flags=(*result.flags, *flags))
     own = {"total": time.monotonic() - begin, "grader": time.process_time() - computing}
     seconds = {name: round(value, 3) for name, value in {**own, **result.seconds}.items()}

@@ -35,14 +35,19 @@ class NotStarted(CourseError):
 class Process:
     """A student's process in its sandbox, up and ready.
 
+    Args:
+        sandbox: where it runs.
+        optimiser: whether a training step will be asked for. PyTorch loads its compiler with the first optimiser; that is done before any
+            cell of the student's runs, so it costs them no time, and nothing of theirs can make it long.
+
     Raises:
         NotStarted: it was not ready in time, or could not give up its rights.
     """
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, optimiser: bool = False) -> None:
         self._limits: Limits = sandbox.limits
         number = secrets.token_bytes(16)
-        self._popen, self._folder = sandbox.start(number)
+        self._popen, self._folder = sandbox.start(number, optimiser)
         assert self._popen.stdin is not None and self._popen.stdout is not None
         self._requests, self._replies = self._popen.stdin.fileno(), self._popen.stdout.fileno()
         os.set_blocking(self._requests, False)

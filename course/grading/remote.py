@@ -96,6 +96,5 @@ class There:
 
     def steps(self, made: Sequence[Made], batches: Sequence[Sequence[Any]]) -> tuple[Any, Any]:
         """Train: what each call of the step returned, and the states of the modules afterwards."""
-        self._session.prepare()
         batched = [list(batch) for batch in batches]
         return _pair(_asked(self._session, "steps", name=self._name, handles=[m.handle for m in made], batches=batched))

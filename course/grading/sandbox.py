@@ -96,16 +96,17 @@ class Sandbox:
     def name(self) -> str:
         return "none" if self.unsafe else "bubblewrap"
 
-    def start(self, number: bytes) -> tuple[subprocess.Popen[bytes], Path | None]:
+    def start(self, number: bytes, optimiser: bool = False) -> tuple[subprocess.Popen[bytes], Path | None]:
         """Start a student's process, which takes requests on its standard input and replies on its standard output.
 
         Args:
             number: what its first reply, that it is ready, must carry.
+            optimiser: whether it loads what PyTorch needs for an optimiser before it is ready.
 
         Returns:
             the process, and the folder to remove after it, if there is one.
         """
-        settings = json.dumps(self._settings(number))
+        settings = json.dumps({**self._settings(number), "optimiser": optimiser})
         here = str(INSIDE.parent if self.unsafe else GRADER)
         python = [sys.executable, "-s", "-B", "-c", START.format(here=here), settings]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "bufsize": 0}

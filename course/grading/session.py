@@ -70,15 +70,6 @@ class Session:
         """The computing time of the present process."""
         return self._process.seconds if self._process is not None else 0.0
 
-    def prepare(self) -> None:
-        """Before a training step: what PyTorch loads with the first optimiser, on time of its own. A student's process that cannot is no
-        worse off than without.
-
-        Raises:
-            Died, OutOfTime: as :meth:`request`.
-        """
-        self._ask(self.ready(), "prepare", self.limits.start_seconds)
-
     def request(self, verb: str, **values: Any) -> dict[str, Any]:
         """One request to a process in which all cells have been run.
 

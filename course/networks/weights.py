@@ -85,8 +85,9 @@ def read(path: Path, largest: int) -> Weights:
     header, start = _header(data, path.name)
     metadata = header.pop("__metadata__", None)
     name, options = _model(metadata if isinstance(metadata, dict) else {}, path.name)
-    state = _tensors(data, start, _places(header, len(data) - start, path.name))
-    _fits(name, options, state)
+    places = _places(header, len(data) - start, path.name)
+    _fits(name, options, {key: tuple(shape) for key, (_, shape, _, _) in places.items()})
+    state = _tensors(data, start, places)
     for key, tensor in state.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise BadWeights(f"The weight {key} holds NaN or infinity: the training broke. Take weights from before that, or a lower rate.")
@@ -145,7 +146,7 @@ def _model(metadata: dict[str, Any], file: str) -> tuple[str, dict[str, Any]]:
     if metadata.get("format") != FORMAT:
         raise BadWeights(f"{file} does not say of which model of the course it is. {SAVE}, which stores name and options with the weights.")
     name, known = metadata.get("name"), ", ".join(OPTIONS)
-    if name not in OPTIONS:
+    if not isinstance(name, str) or name not in OPTIONS:
         raise BadWeights(f"{file} is of the model {_shown(name)}; expected one of {known}.")
     try:
         options = json.loads(metadata["options"])
@@ -160,7 +161,7 @@ def _model(metadata: dict[str, Any], file: str) -> tuple[str, dict[str, Any]]:
         if not any(type(value) is type(one) and value == one for one in allowed):
             said = f"{allowed[0]} to {allowed[-1]}" if isinstance(allowed, range) else " or ".join(map(str, allowed))
             raise BadWeights(f"{file} gives {name} {key}={_shown(value)}; expected {said}.")
-    return str(name), options
+    return name, options
 
 
 def _places(header: dict[str, Any], room: int, file: str) -> dict[str, tuple[torch.dtype, list[int], int, int]]:
@@ -198,8 +199,8 @@ def _tensors(data: bytes, start: int, places: dict[str, tuple[torch.dtype, list[
     return state
 
 
-def _fits(name: str, options: dict[str, Any], state: dict[str, torch.Tensor]) -> None:
-    """Whether these are the tensors of that model, which is made of shapes alone."""
+def _fits(name: str, options: dict[str, Any], have: dict[str, tuple[int, ...]]) -> None:
+    """Whether these are the shapes of that model, which is made of shapes alone."""
     from inpaintlib import models
 
     try:
@@ -207,7 +208,6 @@ def _fits(name: str, options: dict[str, Any], state: dict[str, torch.Tensor]) ->
             wanted = {key: tuple(value.shape) for key, value in models.create(name, **options).state_dict().items()}
     except (ValueError, RuntimeError) as error:
         raise BadWeights(f"A {name} with {_shown(options)} cannot be made: {str(error)[:200]}") from None
-    have = {key: tuple(value.shape) for key, value in state.items()}
     if have == wanted:
         return
     where = next((key for key in [*wanted, *have] if have.get(key) != wanted.get(key)), "")

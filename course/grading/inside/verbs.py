@@ -8,7 +8,6 @@
 ``load``     load named arrays into an object, which then computes in float64
 ``forward``  call an object
 ``gradient`` the derivatives of inputs and parameters for a given upstream gradient
-``prepare``  load what PyTorch loads with the first optimiser; asked before ``steps``, and not on the student's time
 ``steps``    call a training step on one batch (and its noise) after another, then read the parameters
 ``state``    the named arrays of an object
 ``network``  make a model of the course with these weights; asked of a process in which no cell was run
@@ -104,10 +103,6 @@ class Student:
 
     def do_gradient(self, handle: Handle, args: list[Any], upstream: list[Any]) -> dict[str, Any]:
         return {"value": encode(self._modules.gradient(self.objects[handle.number], self._given(args), upstream))}
-
-    def do_prepare(self) -> dict[str, Any]:
-        self._modules.prepare()
-        return {}
 
     def do_steps(self, name: str, handles: list[Handle], batches: list[list[Any]]) -> dict[str, Any]:
         modules = [self.objects[handle.number] for handle in handles]

@@ -37,7 +37,10 @@ def main() -> None:
 
     standin.install()
     warnings.simplefilter("ignore")
-    student = Student(_module(settings["policy"]).ruled_out, _module(settings["modules"]))
+    modules = _module(settings["modules"])
+    if settings["optimiser"]:
+        modules.prepare()
+    student = Student(_module(settings["policy"]).ruled_out, modules)
     sys.path[:] = [path for path in sys.path if path not in (settings["here"], "")]
     sys.argv[:] = ["notebook"]
     _limit_memory(settings)

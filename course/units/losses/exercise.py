@@ -3,7 +3,7 @@
 
 # %% [markdown]
 # In the lesson you saw what the terms of a loss make a network do; now you write them. `look` draws an example, `check` tries your function on many inputs
-# and shows the smallest one that fails, `hint("losses/best_answer", 2)` says more.
+# and shows the smallest one that fails, `hint("losses/best_answer", 2)` says more; every task has three hints. The tasks get harder: the first two are a line or two, the last is open.
 #
 # `inpaintlib.losses` holds the answers: you may not call it, it earns no points.
 
@@ -20,7 +20,7 @@ from inpaintlib import data, features, losses, masks, metrics, models, train, vi
 # %% [markdown]
 # ## 1. Predict: one answer for many truths (2 points)
 #
-# `truths` are pictures that all fit the same surrounding, `(K, ...)`; K is odd. A network that cannot know which of them it has before it can only give one answer to all. Which one will training lead it to, with the squared error, and which
+# `truths` are K pictures that all fit the same surrounding, stacked: `(K, ...)`, where the dots stand for any shape of a picture; K is odd. A network that cannot know which of them it has before it can only give one answer to all. Which one will training lead it to, with the squared error, and which
 # with the absolute error? Say it first, then write it, pixel by pixel.
 
 # %%
@@ -46,8 +46,9 @@ hint("losses/best_answer", 1)
 # %% [markdown]
 # ## 2. The Gram matrix (2 points)
 #
-# $$ G_{ij} = \frac{1}{C\,H\,W} \sum_{\text{places } p} \Phi_i(p)\,\Phi_j(p) $$
+# $$ G_{ij} = \frac{1}{C\,H\,W} \sum_{\text{places } p} \phi_i(p)\,\phi_j(p) $$
 #
+# where $\phi_i$ is map number $i$ of C, and $p$ runs over its H x W places;
 # for each picture of a batch by itself: from feature maps `(B, C, H, W)` to `(B, C, C)`.
 
 # %% name="gram"
@@ -72,7 +73,7 @@ check("losses/gram", gram)
 # The term of Liu et al. takes the **composited** picture, known pixels from `target` and the hole from `prediction`. It adds up the absolute differences of all neighbours, left and right, above and below, of which **both** lie in the hole **dilated by one pixel** (diagonal steps count as one). The sum is divided by the number of
 # values of the whole picture (batch, colours and places).
 #
-# The following code runs and gives plausible numbers. It has **four bugs**.
+# The following code runs and gives plausible numbers. It has **four bugs**. Find them before you look back at the lesson, and write the function without them.
 
 # %%
 def found(prediction, target, mask):
@@ -84,7 +85,7 @@ def found(prediction, target, mask):
 
 
 # %% [markdown]
-# An input whose answer you know finds a bug. A wall of 0.8 with a hole of one pixel in its middle, which is filled with 0.2, has four differences of 0.6, and 25 values. And a prediction that is right in the hole and wild outside must cost nothing.
+# An input of which you know the answer finds a bug. A wall of 0.8 with a hole of one pixel in its middle, which is filled with 0.2, has four differences of 0.6, and 25 values. And a prediction that is right in the hole and wild outside must cost nothing.
 
 # %%
 wall, spot = torch.full((1, 1, 5, 5), 0.8), torch.ones(1, 1, 5, 5)
@@ -163,7 +164,10 @@ if result.passed:
 # %% [markdown]
 # ## 5. Open: ask for something else (4 points)
 #
-# Fine-tune the network of the course with a loss of **your own making**: other weights, another term, an order of phases. Show what it buys, and what it costs. The cell below holds a function that trains and one that measures. Report what you find. A reader marks this task; the table says what counts.
+# Fine-tune the network of the course with a loss of **your own making**: other weights, another term, an order of phases. Show what it buys, and what it costs. A reader marks this task; the table says what counts. The cells below hold a function that trains, one that measures, and the row with which you compare: valid + 6 hole, the pixels alone.
+#
+# To begin, change one thing: run the cells as they are; then give `fine_tuned` the loss `functools.partial(losses.liu_total, features=judge)`, or that with `weights={...}`, and print its row below. Then put in a term of your own: a function `(prediction, target, mask) -> number`, joined to others by `losses.weighted_sum`. For phases, hand the first network to the second call as `start`. Repeat what you
+# report with another `seed`. A training takes seconds, and more steps tell more: `steps`.
 
 # %%
 check("losses/own_loss")
@@ -181,9 +185,9 @@ boxes = masks.benchmark("boxes")[:100].float()
 judge, measure = features.load("small"), features.load("measure")
 
 
-def fine_tuned(loss, seed=0, batch_size=8):
-    """The course's network after some steps with that loss: (prediction, target, mask) -> number or terms."""
-    network = models.create("course_unet", pretrained=True)
+def fine_tuned(loss, seed=0, batch_size=8, start=None):
+    """A network after some steps with that loss, (prediction, target, mask) -> number or terms; `start`: or the course's."""
+    network = start or models.create("course_unet", pretrained=True)
     settings = {"lr": 1e-3, "schedule": "cosine", "ema": None, "progress": False}
     settings |= {"epochs": steps * batch_size / len(pictures), "batch_size": batch_size, "seed": seed}
     train.fit(network, pictures, masks.boxes, loss, **settings)

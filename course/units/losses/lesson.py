@@ -17,7 +17,7 @@ from course.checks import predict
 from inpaintlib import data, features, losses, masks, metrics, models, published, viz, widgets
 from inpaintlib.reproduce import results
 
-runs = widgets.LossRuns.load()
+runs = widgets.LossRuns.load()  # stored with the course: what 27 trainings led to
 three = [1, 3, 4]
 truth, known = (torch.from_numpy(x)[three].float() for x in (runs.truth / 255, runs.known))
 rows = {"A": runs.filled((0, 0, 0))[three], "B": runs.filled((1, 1, 1))[three]}
@@ -27,7 +27,7 @@ viz.show(
         columns=3,
         row_titles=["damaged", *rows],
         masks=[*known, *[None] * 6],
-        width=5,
+        width=6,
     ),
     alt="A boat, a lorry and a dog, small, each with a hatched box. Below, in row A, the boxes are filled "
     "softly, like fog; in row B with spots and edges that look a little more like the picture around them.",
@@ -44,7 +44,7 @@ for name, row in figures.items():
     print(f"{name:5} {row['psnr_hole']:13.2f} dB {row['perceptual']:21.3f} {row['detail']:20.2f}")
 
 viz.show(
-    viz.image_row(list(truth), width=5),
+    viz.image_row(list(truth), width=6),
     alt="The three photographs: a boat with portholes, a lorry with a grille, a dog with its head up.",
     caption="What was there.",
 )
@@ -52,7 +52,7 @@ viz.show(
 # %% [markdown]
 # *How this was computed: 300 test images with boxes, one training each; the figures are stored with the course, `docs/loss_mixer.py` made them. Perceptual distance: how differently another network sees two pictures, lower is better. Detail: differences between neighbours, as a share of the photographs'.*
 #
-# By PSNR, A wins. Yet most people would keep B. Neither network is better *built*: each did what its loss asked. This lesson takes a loss apart, the one of Liu et al. ([@liu2018partial]) that two of the projects behind this course name, and shows what each of its terms makes a network do.
+# By PSNR, A wins; by both other columns, B. Which did *you* want to keep? Neither network is better *built*: each did what its loss asked. This lesson takes a loss apart, the one of Liu et al. ([@liu2018partial]) that two of the projects behind this course name, and shows what each of its terms makes a network do.
 
 # %% [markdown]
 # ## One answer for many truths
@@ -71,28 +71,42 @@ for name, cost in {"squared error": lambda e: e**2, "absolute error": torch.abs}
     print(f"{name:17} " + " ".join(f"{v:5.2f}" for v in expected), f"  best: {answers[expected.argmin()]:.1f}")
 
 # %% [markdown]
-# With the derivative: $\frac{d}{da}\,\mathbb{E}\,(a - x)^2 = 2\,(a - \mathbb{E}\,x)$ is 0 where $a = \mathbb{E}\,x$, the **mean** of all truths. It need not be like any of them: here it is a grey that never occurs. The absolute error is smallest at the **median**, which here is one of them: it goes with the majority. Now a hole with a whole edge in it,
-# somewhere, each place equally likely:
+# With the derivative: let $a$ be the answer, $x$ a truth, and $\mathbb{E}$ the mean over all truths. Then $\frac{d}{da}\,\mathbb{E}\,(a - x)^2 = 2\,(a - \mathbb{E}\,x)$ is 0 where $a = \mathbb{E}\,x$, the **mean** of all truths. It need not be like any of them: here it is a grey that never occurs.
+#
+# Under the absolute error each truth pulls equally hard, however far away it is: the derivative of $\mathbb{E}\,\lvert a - x \rvert$ is the share of truths below $a$ minus the share above. The two balance at the **median**. Here it is one of the truths: the absolute error goes with the majority.
+#
+# Now whole holes. In the first there is an edge somewhere, in the second a thin pole; seventeen places are equally likely.
+
+# %%
+predict("losses/thin_pole")
 
 # %%
 places = range(8, 25)
-edges = torch.ones(len(places), 1, 32, 32)
-for picture, place in zip(edges, places, strict=True):
-    picture[..., :place] = 0.15
-best = {"squared error": edges.mean(0), "absolute error": edges.median(0).values}
+edges, poles = torch.ones(2, len(places), 1, 32, 32)
+for edge, pole, place in zip(edges, poles, places, strict=True):
+    edge[..., :place] = 0.15
+    pole[..., place - 1 : place + 2] = 0.15
+rows = {}
+for name, pictures in {"an edge": edges, "a pole": poles}.items():
+    rows[name] = [*pictures[[2, 9, 15]], pictures.mean(0), pictures.median(0).values]
 viz.show(
-    viz.image_row({"one truth": edges[2], "another": edges[9], "a third": edges[15], **best}, width=7),
-    alt="Three squares, dark on the left and white on the right, with a sharp border at three different "
-    "places; a square that turns from dark to white gradually; and one with a sharp border in the middle.",
-    caption="Seventeen truths, of which three are shown, and the best single answer to all under either loss.",
+    viz.image_grid(
+        [picture for row in rows.values() for picture in row],
+        columns=5,
+        row_titles=[*rows],
+        column_titles=["one truth", "another", "a third", "squared error", "absolute error"],
+        width=7,
+    ),
+    alt="Above: three squares, dark on the left and white on the right, with a sharp border at three different "
+    "places; a square that turns from dark to white gradually; one with a sharp border in the middle. Below: "
+    "three white squares with a dark vertical bar at different places; one with a wide pale stripe; an empty one.",
+    caption="Of seventeen truths three are shown; then the best single answer to all of them, under either loss.",
 )
 
 # %% [markdown]
-# That ramp is blur. No one taught the network to blur; *the mean of sharp pictures is not sharp*. (The absolute error draws an edge here. With many pixels, colours and shapes in doubt its medians are soft as well.) Worse than edges are textures. Here is grass. Suppose that a hole is full of it, and consider two answers: the mean of many crops,
-# which is flat grey; or a crop of real grass from *another place* of the same meadow.
-
-# %%
-predict("losses/grass")
+# The ramp and the stripe are blur. No one taught the network to blur; *the mean of sharp pictures is not sharp*. The absolute error is kinder to the edge. But what is nowhere in the majority, it leaves out: no pole. (Row A at the top was trained with absolute errors: fog is a hole full of such doubts.)
+#
+# Worse than edges and poles are textures. Here is grass. Suppose that a hole is full of it, and consider two answers: the mean of many crops, which is nearly flat grey, or a crop of real grass from *another place* of the same meadow.
 
 # %%
 meadow = torch.from_numpy(samples.grass()).float()[None, None].expand(1, 3, -1, -1) / 255
@@ -102,7 +116,19 @@ corners = torch.randint(97, (60, 2), generator=chance).tolist()
 *crops, elsewhere = [meadow[0, :, y : y + 32, x : x + 32] for y, x in corners]
 truths = torch.stack(crops)  # (59, 3, 32, 32): what might have been there
 flat = truths.mean(0)
-judge = features.load("small")
+row = {"one truth": truths[0], "another": truths[1], "flat": flat, "grass from elsewhere": elsewhere}
+viz.show(
+    viz.image_row(row, width=6),
+    alt="Two patches of grass with blades in different places; a patch that is nearly even grey; a third "
+    "patch of grass.",
+    caption="Which of the two on the right would you rather see in the hole?",
+)
+
+# %%
+predict("losses/grass")
+
+# %%
+judge = features.load("small")  # a network; the next section opens it
 
 
 def distances(answer, truths):
@@ -116,27 +142,20 @@ def distances(answer, truths):
     }
 
 
-row = {"one truth": truths[0], "another": truths[1], "flat": flat, "grass from elsewhere": elsewhere}
-viz.show(
-    viz.image_row(row, width=6),
-    alt="Two patches of grass with blades in different places; a patch that is nearly even grey; a third "
-    "patch of grass.",
-    caption="Which of the two on the right would you rather see in the hole?",
-)
 far, near = distances(elsewhere, truths), distances(flat, truths)
 print("cost of grass from elsewhere, the flat answer being 1:")
 for name in far:
     print(f"  {name:15} {far[name] / near[name]:.2f}")
 
 # %% [markdown]
-# *How this was computed: mean over 59 crops of 32 x 32 pixels of the photograph of a meadow.* Under the squared error perfect grass costs about *twice* as much as none. That is no accident: if answer and truth are drawn alike and independently, the mean of $(a - x)^2$ is twice the variance, and that of the mean is the variance once. **A network that
+# *How this was computed: mean over 59 crops of 32 x 32 pixels of the photograph of a meadow.* Under the squared error perfect grass costs about *twice* as much as none. That is no accident. The mean answers at the cost of the variance of the truths. If the answer is drawn as the truths are, and independently of them, it brings a variance of its own: $\mathbb{E}\,(a - x)^2 = \mathrm{Var}\,a + \mathrm{Var}\,x$, twice as much. **A network that
 # paints texture, but not to the pixel, is punished for it.** The last two lines of the table turn this round. What are they?
 
 # %% [markdown]
 # ## A judge that sees more than pixels
 #
-# A network that has learned to tell frogs from lorries has, on its way, learned to see edges, stripes, fur, wheels. Its layers can be used as a judge: show it both pictures, and compare not the pixels but **what the layers say about them**, its *feature maps* $\Phi_1, \Phi_2, \Phi_3$. Liu et al. take VGG-16 behind its first three
-# poolings. This course ships a small one for pictures of 32 x 32 (`features.load("small")`; `features.load("vgg16")` gives the large one where its weights are at hand).
+# A network that has learned to tell frogs from lorries has, on its way, learned to see edges, stripes, fur, wheels. Its layers can be used as a judge: show it both pictures, and compare not the pixels but **what the layers say about them**, its *feature maps*. You met this [as a measure](unit:metrics), the perceptual distance; now it becomes a loss. We write $\Phi_l(x)$ for the maps of a picture $x$ at level $l$, of which there are three. Liu et al. take them from VGG-16, a large network that was trained to name what is in a photograph, behind its first three poolings.
+# This course ships a small one for pictures of 32 x 32 (`features.load("small")`; `features.load("vgg16")` gives the large one where its weights are at hand).
 
 # %%
 lorry = torch.from_numpy(runs.truth[3:4]).float() / 255
@@ -144,6 +163,7 @@ with torch.no_grad():
     maps = judge(lorry)
 for level, m in enumerate(maps, 1):
     print(f"Phi_{level}: {m.shape[1]} maps of {m.shape[2]} x {m.shape[3]}")
+# of each level the four maps that vary most from place to place
 shown = [[m[0, c] / m[0, c].max() for c in m[0].flatten(1).std(1).argsort(descending=True)[:4]] for m in maps]
 viz.show(
     viz.image_grid(
@@ -154,15 +174,17 @@ viz.show(
     ),
     alt="A small picture of a lorry, three times, with four grey maps beside each. In the first row the maps "
     "trace its edges finely; in the second row coarser, in the third they are a few light and dark squares.",
-    caption="What the judge says about the picture on the left, the four liveliest maps of each level.",
+    caption="What the judge says about the picture on the left: of each level the four maps that vary most.",
 )
 
 # %% [markdown]
-# The *perceptual loss* is the mean absolute difference of these maps. Liu et al. show the judge two pictures, the raw prediction $x_{out}$ and the composited one, $x_{comp} = M \odot x + (1 - M) \odot x_{out}$:
+# The first level traces edges; the further in, the coarser the maps.
+#
+# The *perceptual loss* is the mean absolute difference of these maps. Liu et al. show the judge two pictures, the raw prediction $x_{out}$ and the composited one, $x_{comp} = M \odot x + (1 - M) \odot x_{out}$, where $x$ is the photograph, $M$ the mask and $\odot$ multiplies pixel by pixel:
 #
 # $$ L_{perceptual} = \sum_l \frac{\lVert \Phi_l(x_{out}) - \Phi_l(x) \rVert_1}{N_l} + \sum_l \frac{\lVert \Phi_l(x_{comp}) - \Phi_l(x) \rVert_1}{N_l}, $$
 #
-# where $N_l$ is how many numbers $\Phi_l$ has. Does it judge otherwise than pixels do? Let us do four things to photographs: blur them, move them by one pixel, darken them, and strew grain over them.
+# where $\lVert\cdot\rVert_1$ adds up the absolute values of all numbers, and $N_l$ is how many numbers $\Phi_l$ has. Does it judge otherwise than pixels do? Let us do four things to photographs: blur them, move them by one pixel, darken them, and strew grain over them.
 
 # %%
 predict("losses/moved_or_blurred")
@@ -191,16 +213,19 @@ viz.show(
 )
 
 # %% [markdown]
-# *How this was computed: mean over 100 test images, divided by the cost of blur.* Read it by columns. For the squared error the moved picture is far worse than the blurred one, although you hardly see that it moved. For the judge it is the other way round. Nobody told it to dislike blur; but it tells things apart by their edges, and blur takes the edges away.
+# *How this was computed: mean over 100 test images, divided by the cost of blur.* Read it by columns. For the squared error the moved picture is far worse than the blurred one, although you hardly see that it moved. For the judge (the perceptual column) it is the other way round. Nobody told it to dislike blur; but it tells things apart by their edges, and blur takes the edges away.
 # (And its taste is not yours: look at what it thinks of darkness and grain. A feature network is a *judge*, not the truth. That is why this course measures with another network than it trains with.)
 
 # %% [markdown]
 # ## Style: what occurs together, wherever it is
 #
-# Perceptual loss still asks *where*: the map of the answer is compared with the map of the truth, place by place. For texture this is too strict. Long before neural networks, [@portilla2000parametric] showed that a texture can be caught in a list of *statistics*: how strongly filters respond, and which of them respond together. Two pictures with the same statistics look
-# like the same stuff, though no pixel agrees. [@gatys2016image] took the maps of a network for the filters. Their statistics stand in the **Gram matrix**: lay each of the $C$ maps out as one long vector, and take all inner products,
+# Perceptual loss still asks *where*: the map of the answer is compared with the map of the truth, place by place. For texture this is too strict. Well before such networks, [@portilla2000parametric] showed that a texture can be caught in a list of *statistics*: how strongly filters respond, and which of them respond together.
 #
-# $$ G_{ij} = \frac{1}{C\,H\,W} \sum_{\text{places } p} \Phi_i(p)\,\Phi_j(p), \qquad L_{style} = \sum_l \frac{1}{C_l^2}\,\lVert G_l(x_{out}) - G_l(x) \rVert_1 . $$
+# [@gatys2016image] took the maps of a network for the filters. Take one level, with maps $\phi_1, \dots, \phi_C$ of $H \times W$ places each. Their **Gram matrix** has an entry for each pair of maps: multiply the two place by place, and add up,
+#
+# $$ G_{ij} = \frac{1}{C\,H\,W} \sum_{\text{places } p} \phi_i(p)\,\phi_j(p), \qquad L_{style_{out}} = \sum_l \frac{1}{C_l^2}\,\lVert G_l(x_{out}) - G_l(x) \rVert_1 . $$
+#
+# A large $G_{ij}$ says: where map $i$ is bright, map $j$ is bright too. $G_l$ is the matrix of level $l$, with its $C_l$ maps; $L_{style_{comp}}$ is the same with $x_{comp}$ in place of $x_{out}$.
 #
 # By hand: two maps of two places each, (1, 1) and (2, 0).
 
@@ -227,9 +252,58 @@ print("the maps are equal:", torch.equal(tall, shuffled))
 print("their Gram matrices are:", torch.allclose(losses.gram(tall), losses.gram(shuffled)))
 
 # %% [markdown]
+# ### A wall, painted from its statistics
+#
+# What is left of a picture when its places are forgotten? Take a photograph of a brick wall and keep only its three Gram matrices. Begin with grey noise, and let the *pixels themselves* follow the gradient of the style term, until they have the same matrices. No network is trained here.
+
+# %%
+predict("losses/style_paints")
+
+# %%
+def paint(term, picture, mask, steps=100, colours=3):
+    """The picture whose hole pixels have followed the gradient of one term, from grey noise."""
+    chance = torch.Generator().manual_seed(0)
+    noise = torch.randn((1, colours, *picture.shape[2:]), generator=chance)
+    guess = (0.5 + 0.1 * noise).requires_grad_()  # the unknowns: pixels
+    optimizer = torch.optim.Adam([guess], lr=0.04)
+    for _ in range(steps):
+        loss = term(torch.where(mask > 0, picture, guess), picture, mask)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            guess.clamp_(0, 1)
+    return torch.where(mask > 0, picture, guess).detach()
+
+
+def style_alone(prediction, target, mask):
+    """The style term of one picture."""
+    pairs = zip(judge(prediction), judge(target), strict=True)
+    return sum((losses.gram(a) - losses.gram(b)).abs().mean() for a, b in pairs)
+
+
+bricks = torch.from_numpy(samples.brick()).float()[None, None].expand(1, 3, -1, -1) / 255
+bricks = F.avg_pool2d(bricks, 4)  # (1, 3, 128, 128)
+wall, other = bricks[..., :56, :56], bricks[..., 64:120, 64:120]
+walls = {"painted": paint(style_alone, wall, torch.zeros(1, 1, 56, 56), colours=1)}
+walls |= {"another piece of the wall": other, "flat": wall.mean().expand_as(wall)}
+viz.show(
+    viz.image_row({"photograph": wall, "painted": walls["painted"]}, width=6),
+    alt="A brick wall with slanting light joints. Beside it a picture of bricks and joints of about the same "
+    "width and slant, in other places and less regular, with a faint chequered grain.",
+    caption="The right picture knows the left one only by its Gram matrices.",
+)
+costs = {n: (F.mse_loss(x, wall).item(), style_alone(x, wall, None).item()) for n, x in walls.items()}
+print(f"{'cost, the flat answer being 1':30} squared error    style")
+for name, (pixels, stuff) in costs.items():
+    print(f"  {name:28} {pixels / costs['flat'][0]:13.2f} {stuff / costs['flat'][1]:8.2f}")
+
+# %% [markdown]
+# *How this was computed: one photograph of a wall, 56 x 56 pixels; the flat picture has the mean grey of the photograph.* The painted bricks stand in places of their own. By the squared error they are a worse answer than plain grey; by the style term they are nearer to the photograph than *another piece of the same wall*. So this is what style asks for: **the same stuff, wherever it is.**
+#
 # ### A slip in print: the inverse
 #
-# The factor $K_l = 1 / (C_l H_l W_l)$ keeps the levels comparable: a large map has more places to add up. The report of a course project prints the inverse, $K_l = C_l H_l W_l$. Does it matter, when weights are learned anyway? Try it: a photograph and its blurred version, at two sizes.
+# The factor in front of the sum, $K = 1 / (C\,H\,W)$, keeps levels and sizes comparable: a large map has more places to add up. The report of a course project prints the inverse, $K = C\,H\,W$. Does it matter? One might think that the weight of the term makes up for any factor. Try it: a photograph and its blurred version, at two sizes.
 
 # %%
 cat = F.avg_pool2d(data.load_photo("chelsea")[:, :, 20:276, 90:346], 4)  # (1, 3, 64, 64)
@@ -256,70 +330,53 @@ with torch.no_grad():
         print(f"K = {name:12} sum {at_32.sum():.3g}   levels {shares}   at twice the side {grown:.1f} times the sum")
 
 # %% [markdown]
-# *How this was computed: one photograph (a cat) at 32 x 32 and 64 x 64 pixels against a 3 x 3 mean of itself.* With the inverse the sum is astronomically large, the first level outweighs the others, and a picture of twice the side counts many times as much. The weight of 120 would mean nothing. Dimensions find such slips: *if I double the picture, should
-# this number change?*
+# *How this was computed: one photograph (a cat) at 32 x 32 and 64 x 64 pixels against a 3 x 3 mean of itself.* With the inverse the sum is astronomically large; a weight could mend that. But the first level counts for nearly all, and a picture of twice the side counts many times as much: no single weight fits all levels and sizes. (With the right factor the number changes a little too, since a blur of 3 x 3 takes less
+# from the larger picture.) A good question finds such slips: *if I double the picture, should this number change?*
 
 # %% [markdown]
 # ## Let each term paint
 #
-# The best way to get to know a loss is to let it paint, alone. No network here: the pixels of the hole *are* the unknowns. They start as grey noise and follow the gradient of one term, which may look at the photograph.
-
-# %%
-predict("losses/style_paints")
+# The same with a hole and with each of the terms: the known pixels stay, those of the hole start as grey noise and follow the gradient of one term, which may look at the photograph. The fourth term, *total variation*, adds up the differences of neighbouring pixels. Before you run the cell, say of each of the four what it will paint. Which of them needs
+# no photograph?
 
 # %%
 eye = F.avg_pool2d(data.load_photo("chelsea")[:, :, 40:232, 110:302], 4)  # (1, 3, 48, 48)
 eye_mask = torch.ones(1, 1, 48, 48)
 eye_mask[..., 14:36, 12:34] = 0  # 1 = known, 0 = hole
 
-
-def paint(term, steps=120):
-    """What the hole looks like after following the gradient of one term."""
-    chance = torch.Generator().manual_seed(0)
-    guess = (0.5 + 0.1 * torch.randn(eye.shape, generator=chance)).requires_grad_()
-    optimizer = torch.optim.Adam([guess], lr=0.03)
-    for _ in range(steps):
-        loss = term(torch.where(eye_mask > 0, eye, guess), eye, eye_mask)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        with torch.no_grad():
-            guess.clamp_(0, 1)
-    return torch.where(eye_mask > 0, eye, guess).detach()[0]
-
-
 terms = {
     "hole": losses.hole_l1,
     "perceptual": functools.partial(losses.perceptual, features=judge),
-    "style": lambda y, t, m: losses.style(y, t, m, features=judge)["out"],
+    "style": style_alone,
     "total variation": losses.total_variation,
+    "perceptual + total variation": lambda *x: terms["perceptual"](*x) + 2 * losses.total_variation(*x),
 }
-painted = {name: paint(term) for name, term in terms.items()}
+painted = {name: paint(term, eye, eye_mask) for name, term in terms.items()}
 viz.show(
-    viz.image_row({"damaged": (eye * eye_mask)[0], **painted}, masks=[eye_mask[0], *[None] * 4], width=9),
+    viz.image_row({"damaged": eye * eye_mask, **painted}, masks=[eye_mask, *[None] * 5], width=10),
     alt="A cat's eye with a square hole over half of it. Painted by the hole term: the eye, complete. By the "
     "perceptual term: the eye, recognisable under coloured grain. By the style term: dark and light strokes "
     "and coloured grain, like a second eye in the wrong place. By total variation: a smooth surface that "
-    "joins the colours of the rim.",
-    caption="Each term by itself, from the same noise.",
+    "joins the colours of the rim. By the perceptual term and total variation together: the eye, without grain.",
+    caption="Four terms, each by itself, and two together, all from the same noise.",
 )
 
 # %% [markdown]
-# - **hole** compares pixel with pixel. Here, where the truth may be looked at, it simply copies it. A trained network may not look, and then it answers with the median of what is possible: fog.
-# - **perceptual** finds the eye again, in the right place, under coloured grain: colours that average out are the same to its maps.
-# - **style** paints strokes of the right kind in places of its own choosing.
-# - **total variation** does not look at the photograph at all. It joins the rim with the smoothest surface there is, and hates grain.
+# - `hole` compares pixel with pixel. Here, where the truth may be looked at, it simply copies it. A network in use may not look, and answers with the median of what is possible: fog.
+# - `perceptual` finds the eye again, in the right place, under coloured grain: pooled, grain averages out, and the maps say little about it.
+# - `style` paints strokes of the right kind in places of its own choosing.
+# - `total variation` does not look at the photograph at all. It joins the rim with the smoothest surface there is, and hates grain.
 #
-# None of them is enough. Together each makes up for what the others leave open.
+# The last picture had two terms. Where the judge does not mind, total variation decides: the grain is gone, and the eye is still there. One term makes up for what another leaves open. That is why a total has several.
 
 # %% [markdown]
 # ## Total variation, and where it counts
 #
-# The last term needs care. *Total variation* ([@rudin1992nonlinear]) is the sum of the absolute differences of neighbours. Over which neighbours? Of $x_{comp}$, and where both lie in $R$, **the hole dilated by one pixel**:
+# The last term needs care. *Total variation* ([@rudin1992nonlinear]) is the sum of the absolute differences of neighbours, side by side or one above the other. Of which picture, and of which neighbours? Of $x_{comp}$, and of those that both lie in $R$, **the hole dilated by one pixel**:
 #
 # $$ L_{tv} = \sum_{(i,j),(i,j+1) \in R} \frac{\lvert x_{comp}^{i,j+1} - x_{comp}^{i,j} \rvert}{N} + \sum_{(i,j),(i+1,j) \in R} \frac{\lvert x_{comp}^{i+1,j} - x_{comp}^{i,j} \rvert}{N} $$
 #
-# Why dilated? A picture of one colour has a hole of 3 x 3 pixels, which is filled with one *wrong* colour.
+# $i$ counts rows and $j$ columns; $N$ is the number of values of the whole picture. Why dilated? A picture of one colour has a hole of 3 x 3 pixels, which is filled with one *wrong* colour.
 
 # %%
 predict("losses/tv_pairs")
@@ -345,7 +402,7 @@ print(f"hole dilated by one {variation(filled, dilated).item():.1f} = 12 x (0.8 
 print(f"inpaintlib's, over N = 49 values: {losses.total_variation(wrong, wall, mask).item():.4f}")
 
 # %% [markdown]
-# Inside the hole a wrong colour is as smooth as the right one. Only the rim tells them apart. And why not take the whole picture? Then nearly all of the sum comes from known pixels, where in $x_{comp}$ nothing can be changed; and taken of $x_{out}$ instead, it would ask the network to smooth pixels that were given:
+# Inside the hole a wrong colour is as smooth as the right one. Only the rim tells them apart. And why not take the whole picture? Then most of the sum comes from known pixels, where in $x_{comp}$ nothing can be changed; and taken of $x_{out}$ instead, it would ask the network to smooth pixels that were given:
 
 # %%
 boxes = masks.benchmark("boxes")[:100].float()
@@ -357,7 +414,7 @@ print(f"share of the photographs' total variation that lies outside of the dilat
 #
 # ## The total
 #
-# Six terms and six weights, published with the paper and taken over by the project:
+# Six terms, each with a weight (the two style terms share theirs), published with the paper and taken over by a course project:
 #
 # $$ L = L_{valid} + 6\,L_{hole} + 0.05\,L_{perceptual} + 120\,(L_{style_{out}} + L_{style_{comp}}) + 0.1\,L_{tv}. $$
 
@@ -367,6 +424,8 @@ for name in ("valid", "hole", "perceptual", "style", "tv"):
     print(f"{figure.title:40} {figure}")
 
 # %% [markdown]
+# (In brackets: where it was printed, `liu` for the paper, `S3` for the project, and that it is a setting, not a result.)
+#
 # ### How much is six?
 #
 # $L_{valid} = \lVert M \odot (x_{out} - x) \rVert_1 / N$ and $L_{hole} = \lVert (1 - M) \odot (x_{out} - x) \rVert_1 / N$. In the paper $N$ counts **all** values of the picture, in both terms. Then an error in a hole pixel pulls six times as strongly as the same error in a known one. Much code divides each sum by the size of *its own region* instead, and
@@ -431,7 +490,7 @@ viz.show(
 # %% [markdown]
 # ## Mix it yourself
 #
-# Enough formulas. Each stop of the three sliders is a training of its own: off, as in the paper, thirty times as much. All start from the same weights, see the same pictures and holes in the same order, and have valid + 6 hole in their loss. Nothing is interpolated. **Keep for comparison** holds a mixture fast while you try others.
+# Enough formulas. Three sliders, perceptual, style and total variation, have three stops each: off, as in the paper, thirty times as much. Each of the 27 mixtures is a training of its own (rows A and B at the top are two of them). All start from the same weights, see the same pictures and holes in the same order, and have valid + 6 hole in their loss. Nothing is interpolated. **Keep for comparison** holds a mixture fast while you try others.
 #
 # Try at least: total variation to the right and back; style, by itself; then find the mixture that *you* like best, before you look at its figures.
 
@@ -466,7 +525,7 @@ viz.show(
 )
 
 # %%
-print("p / s / t             PSNR in the hole   perceptual distance   detail")
+print("perceptual / style / t.v.  PSNR in the hole   perceptual distance   detail")
 table = {}
 for stops in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 2), (1, 1, 1)):
     table[" / ".join(f"{weight:g}" for weight in runs.weights(stops).values())] = runs.figures(stops)
@@ -474,7 +533,7 @@ for key, row in runs.again.items():
     p, s, t, seed = key.split(" | ")
     table[f"{p} / {s} / {t}, again"] = row
 for name, row in (table | {"before": runs.before}).items():
-    print(f"{name:24} {row['psnr_hole']:9.2f} dB {row['perceptual']:18.3f} {row['detail']:10.2f}")
+    print(f"{name:24} {row['psnr_hole']:12.2f} dB {row['perceptual']:18.3f} {row['detail']:10.2f}")
 
 # %% [markdown]
 # *How this was computed: 300 test images, the frozen box masks, composited; one short training each (`docs/loss_mixer.py`). "Again": the same mixture with another seed.*
@@ -496,20 +555,21 @@ if study is None:
     print("Not stored here. To make it: python -m inpaintlib.reproduce s3")
 else:
     ladder = ["valid + hole", "+ perceptual", "+ style", "+ total variation"]
-    print(f"{'':20} {'PSNR':>9} {'perceptual distance':>22}")
-    for name in ladder:
-        columns = study["results"]["terms"][name]["columns"]
-        psnr, near = columns["composited psnr"], columns["composited perceptual"]
-        print(f"{name:20} {psnr['mean']:6.2f} dB {near['mean']:13.3f} ± {near['half']:.3f}")
-    for what in ("PSNR", "perceptual distance"):
-        for name, before in zip(ladder[1:], ladder, strict=False):
-            change = study["results"][f"terms, {what}"][f"{name} minus {before}"]
-            print(f"{what}, {name} minus {before}: {results.in_words(change)}")
+    kinds = {"PSNR": "composited psnr", "perceptual distance": "composited perceptual"}
+    print(f"{'':18}" + "".join(f"{kind:>20}  than above    " for kind in kinds))
+    for name, before in zip(ladder, [None, *ladder], strict=False):
+        line = f"{name:18}"
+        for kind, column in kinds.items():
+            value = study["results"]["terms"][name]["columns"][column]
+            changes = study["results"][f"terms, {kind}"]
+            word = results.in_words(changes[f"{name} minus {before}"]) if before else ""
+            line += f"{value['mean']:12.3f} ± {value['half']:.3f}  {word:14}"
+        print(line.rstrip())
 
 # %% [markdown]
-# *How this was computed: `python -m inpaintlib.reproduce s3`, stored with the course: 1,000 test images, irregular holes, composited, mean over images and seeds, ± half a 95 % confidence interval over images; a difference is named if its interval leaves out 0 and all seeds agree.*
+# *How this was computed: `python -m inpaintlib.reproduce s3`, stored with the course: 1,000 test images, irregular holes, composited, mean over images and seeds, PSNR in dB, ± half a 95 % confidence interval over images. "Than above": the paired difference to the row above, named if its interval leaves out 0 and all seeds agree.*
 #
-# Here style made *both* figures worse. A network that cannot yet place an edge is told, loudly, to get its textures right. The paper trained for days; at that length things may look otherwise. What holds is: **a loss says where to go, not how to get there, and its terms have their time.** That is one reason to train with pixels first and to *fine-tune* with the total.
+# Here style made *both* figures worse. A likely reason: a network that cannot yet place an edge is told, loudly, to get its textures right. The paper trained for days; at that length things may look otherwise. What holds is: **a loss says where to go, not how to get there, and its terms have their time.** That is one reason to train with pixels first and to *fine-tune* with the total.
 
 # %% [markdown]
 # ## Fine-tuning with frozen batch norm
@@ -522,11 +582,11 @@ for name in ("lr", "epochs", "lr_fine", "epochs_fine", "days", "days_fine"):
     print(f"{figure.title:66} {figure}")
 
 # %% [markdown]
-# Why? *Batch normalisation* ([@ioffe2015batch]) brings each channel to mean 0 and variance 1, then gives it a learned gain and shift:
+# Why? *Batch normalisation* ([@ioffe2015batch]; it stood between the layers of [the network before](unit:partial_unet)) brings each channel to mean 0 and variance 1, then gives it a learned gain $\gamma$ and shift $\beta$:
 #
-# $$ y = \gamma\,\frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta. $$
+# $$ y = \gamma\,\frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta, $$
 #
-# The catch is where $\mu$ and $\sigma^2$ come from. **In training they are those of the batch at hand; in use they are running means that were collected during training.** It is one layer with two behaviours, and `train()` and `eval()` switch between them. Now think of holes: inside them the features of a partial convolution are 0. Zeros count in $\mu$ and $\sigma^2$ like everything else.
+# with a mean $\mu$ and a variance $\sigma^2$ for each channel, and a tiny $\epsilon$ against a division by 0. The catch is where $\mu$ and $\sigma^2$ come from. **In training they are those of the batch at hand; in use they are running means that were collected during training.** It is one layer with two behaviours, and `train()` and `eval()` switch between them. Now think of holes: inside them the features of a partial convolution are 0. Zeros count in $\mu$ and $\sigma^2$ like everything else.
 
 # %%
 predict("losses/statistics")
@@ -538,7 +598,7 @@ unet = models.create("partial_unet", pretrained=True).eval()  # it was trained o
 def variance_of(mask):
     """For each batch norm of the encoder: the variance of what arrives, over the one that it remembers."""
     found = []
-    hooks = [
+    hooks = [  # functions that PyTorch calls whenever that layer is run
         down.norm.register_forward_hook(
             lambda norm, x, _: found.append((x[0].var((0, 2, 3)) / norm.running_var).median().item())
         )
@@ -559,8 +619,10 @@ for name, mask in kinds.items():
     ax.plot(range(1, 5), variance_of(mask), label=f"{name} ({1 - mask.mean():.0%} hole)")
 ax.axhline(1, color=viz.GREY, linewidth=1)
 ax.set(xlabel="batch norm of the encoder", ylabel="variance, the\nremembered one is 1")
-ax.set(xticks=range(1, 5), yscale="log")
-ax.legend(fontsize=9)
+ax.set(xticks=range(1, 5), yscale="log", ylim=(0.2, 12))
+ax.set_yticks(ticks := (0.25, 0.5, 1, 2, 4, 8), labels=[f"{tick:g}" for tick in ticks])
+ax.minorticks_off()
+ax.legend(fontsize=9, ncols=2)
 viz.show(
     figure,
     alt="Four lines over the four batch norms of the encoder, on a logarithmic axis. That of line masks stays "
@@ -570,7 +632,7 @@ viz.show(
 )
 
 # %% [markdown]
-# *How this was computed: 64 test images; median over the channels of each layer.* The statistics depend on the *holes*. Two things follow, and both can be seen without changing a single weight.
+# *How this was computed: 64 test images; median over the channels of each layer.* The pictures are the same four times: the statistics depend on the *holes*. Two things follow, and both can be seen without changing a single weight.
 #
 # **First: in training mode a picture's filling depends on its neighbours in the batch.**
 
@@ -613,8 +675,8 @@ for name, frozen in arms.items():
     print(f"{name:20} {after_looking(frozen):.2f} dB")
 
 # %% [markdown]
-# *How this was computed: PSNR over the hole, 100 test images with the frozen line masks; twenty batches of four of them passed under irregular holes.* No weight has moved, and the network has lost quality. With all statistics frozen nothing can happen. With the encoder's alone, as in the paper, the decoder's still follow, and this half measure may even come out worse than none: one half of the network moves on, the other does not. In the paper, holes
-# are closed by the time the decoder begins, and a batch of 512 x 512 holds far more pixels than ours.
+# *How this was computed: PSNR over the hole, 100 test images with the frozen line masks; twenty batches of four of them passed under irregular holes.* No weight has moved, and the network has lost quality. With all statistics frozen nothing can happen. With the encoder's alone, as in the paper, the decoder's still follow, and this half measure may even come out worse than none: one half of the network moves on, the other does not. The paper's reason for it is the one that you saw: holes falsify the statistics, and they lie in the encoder, for in its deep network
+# all are closed by the time the decoder begins. And a batch of 512 x 512 holds far more pixels than ours.
 #
 # ### How to freeze, and how it thaws
 #
@@ -639,7 +701,7 @@ norms = [m for m in twin.encoder.modules() if isinstance(m, torch.nn.BatchNorm2d
 print("one that remembers, after train():", not any(norm.training for norm in norms))
 
 # %% [markdown]
-# So a network that is to stay frozen has to override `train()`. `partial_unet_512` does; look at its last twenty lines (`inpaintlib/models/partial_unet_512.py`). Now everything together: fine-tuning with the total loss, once with the encoder thawed, once frozen, on the kind of hole that this network does *not* know.
+# So a network that is to stay frozen has to override `train()`. `partial_unet_512` does; look at its method `train` (`inpaintlib/models/partial_unet_512.py`). Now everything together: fine-tuning with the total loss, once with the encoder thawed, once frozen, on the kind of hole that this network does *not* know.
 
 # %%
 learn = data.load_images("auto", split="train", limit=2000)
