@@ -50,7 +50,7 @@ predict("depth/first_look")
 #
 # ## What is "depth"?
 #
-# {{ minutes 7 }}
+# {{ minutes 9 }}
 #
 # The table does not say. Layers? Poolings? Blocks? Before one can compare depths, one has to define them. In this course **depth is the number of resolutions** of the U-Net: depth 5 has four poolings, from 32 x 32 down to 2 x 2, and is the network that the
 # project trained; depth 2 has one pooling.
@@ -118,7 +118,7 @@ viz.show(
 #
 # ## A study in seconds
 #
-# {{ minutes 6 }}
+# {{ minutes 9 }}
 #
 # The rules of a fair comparison: all networks see equally many pictures; those of one seed see the *same* pictures in the same order under the same masks; all are measured on the same test images under the same frozen masks, which nobody trained on. Only the depth differs.
 #
@@ -192,7 +192,7 @@ viz.show(
 #
 # ## Two error bars, two questions
 #
-# {{ minutes 5 }}
+# {{ minutes 7 }}
 #
 # From one training we have 200 errors, one for each test image. Their mean is our figure, and the **standard deviation** $s$ says how much *images* differ. How far would the *mean* move, had we taken 200 other images? By about the **standard error** $s/\sqrt n$, and that gives the
 # **confidence interval**
@@ -279,7 +279,7 @@ print(f"over seeds: {over_seeds.mean:+.4f} ± {over_seeds.half:.4f}")
 #
 # ## The same study, longer
 #
-# {{ minutes 6 }}
+# {{ minutes 8 }}
 #
 # Seconds are no training. The course keeps the result of a longer run of this study: four depths, three seeds each, more channels, the frozen masks and 1,000 test images. Beside it stands what was printed.
 
@@ -359,7 +359,7 @@ print(f"Each network of ours saw {seen:,} pictures; the project's {views:,}, {vi
 #
 # ## Not only depth: learning rate and batch size
 #
-# {{ minutes 5 }}
+# {{ minutes 7 }}
 #
 # Depth is one **hyperparameter**, a setting that training does not learn. Two others come before it. Same network, same number of pictures; the batch has 4 or 16 of them, so there are more or fewer steps:
 
@@ -398,7 +398,7 @@ viz.show(
 #
 # ## The loss decides what you will be good at
 #
-# {{ minutes 3 }}
+# {{ minutes 4 }}
 #
 # Three losses: the mean absolute error over the whole image (the project's), the squared error, and the absolute error in the hole alone.
 
@@ -422,7 +422,7 @@ for name, results in trained.items():
 #
 # ## Back to the printed table
 #
-# {{ minutes 10 }}
+# {{ minutes 12 }}
 #
 # You have now run such a study. Read the printed one again, with five questions. None of them needs the project's code.
 #
@@ -541,7 +541,7 @@ print("at the end of the training:", published.get("s4.dice"))
 #
 # ## And the training log
 #
-# {{ minutes 3 }}
+# {{ minutes 4 }}
 #
 # The same report prints its validation error now and then during training:
 

@@ -4,7 +4,7 @@
 # %% [markdown]
 # ## First, your own eye
 #
-# {{ minutes 10 }}
+# {{ minutes 12 }}
 #
 # Here are pairs of small photographs. In each pair one is untouched; in the other, thin lines were cut out and filled by an inpainter. **Which one is untouched?** Click it, or use the arrow keys. Nobody
 # but you sees the score, and the truth comes only after your answer.
@@ -127,7 +127,7 @@ for name, x in {"the test pictures": untouched, "pieces of large photographs": l
 # %% [markdown]
 # ## The arena
 #
-# {{ minutes 2 }}
+# {{ minutes 3 }}
 #
 # Now all inpainters of the course against each other. What makes such a comparison worth reading? The same pictures, the same holes, and the same rules for everybody:
 #
@@ -161,7 +161,7 @@ board.overview(images=fewest)
 # %% [markdown]
 # ## A real difference, or a lucky one?
 #
-# {{ minutes 12 }}
+# {{ minutes 15 }}
 #
 # Take two that stand close together, the biharmonic filling, which learned nothing, and the partial U-Net, and let them fill the same lines, live, in 40 pictures.
 
@@ -337,7 +337,7 @@ predict("showdown/chain")
 # %% [markdown]
 # ## The larger the hole
 #
-# {{ minutes 3 }}
+# {{ minutes 4 }}
 #
 # Look at one picture instead of many tables: quality over the hole, against the size of the hole.
 
@@ -367,7 +367,7 @@ for name in by_end[0]:
 # %% [markdown]
 # ## What does a decibel cost?
 #
-# {{ minutes 4 }}
+# {{ minutes 5 }}
 #
 # Here, time is on a logarithmic axis: from one label to the next, a picture takes ten times as long.
 
@@ -406,7 +406,7 @@ predict("showdown/behind_the_front")
 # %% [markdown]
 # ## Whose measure?
 #
-# {{ minutes 2 }}
+# {{ minutes 3 }}
 #
 # PSNR is one judge. The leaderboard asks several more: structure (SSIM), the error at the rim of the hole (boundary), and the distance in the eyes of a network that was trained for nothing but measuring. Do they agree?
 
@@ -431,7 +431,7 @@ for group in (board.group(kind_shown), board.group(buckets[-1])):
 # %% [markdown]
 # ## Raw or composited, once more
 #
-# {{ minutes 3 }}
+# {{ minutes 4 }}
 #
 # All of these figures are composited. What would the networks have got for their raw prediction of the whole picture?
 
@@ -456,7 +456,7 @@ predict("showdown/raw_beside_composited")
 # %% [markdown]
 # ## Where are the transformers, and diffusion?
 #
-# {{ minutes 6 }}
+# {{ minutes 8 }}
 #
 # The figures above end where the course's own networks end. Two families that fill today's pictures are missing; here is where they stand on [the map of the field](unit:welcome).
 #
@@ -530,7 +530,7 @@ for entry in networks:
 # %% [markdown]
 # ## Enter your own
 #
-# {{ minutes 5 }}
+# {{ minutes 7 }}
 #
 # Your turn. An inpainter is a function `(image, mask) -> image`. Here is a first one: it lets two others fill, and takes the mean.
 
@@ -575,7 +575,7 @@ own.table("lines", metrics=["psnr", "ssim", "perceptual"])
 # %% [markdown]
 # ## Check yourself
 #
-# {{ minutes 4 }}
+# {{ minutes 5 }}
 
 # %%
 predict("showdown/may_i_write")
