@@ -93,7 +93,7 @@ print("softmax of (1, 2, 3):", torch.softmax(torch.tensor([1.0, 2.0, 3.0]), 0))
 #
 # ## How it learns
 #
-# Show it an example, compare its answer with the right one by a number that is larger the worse it is, the *loss*, and ask of each weight: *if I raise you a little, does the loss grow or shrink?* That is the derivative; those of all weights together are the *gradient*. Then move every weight a small step downhill.
+# Show it an example, compare its answer with the right one by a number that is larger the worse it is, the *loss*, and ask of each weight: *if I raise you a little, does the loss grow or shrink?* That is the derivative; those of all weights together are the *gradient*. Then move every weight a small step downhill, as you did with [nine numbers of a kernel](unit:convolution).
 # The chain rule gives all derivatives in one pass from the end to the start (*backpropagation*). Two neurons in a row, without biases, show how. Forwards: $z = w_1 x$, $a = \mathrm{ReLU}(z)$, $y = w_2 a$, and the loss is $L = (y - t)^2$.
 # With $x = 2$, $w_1 = 1.5$, $w_2 = 0.5$ and the right answer $t = 1$ one gets $z = a = 3$ and $y = 1.5$. Now backwards, each line from one that is already there:
 #

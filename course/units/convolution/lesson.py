@@ -124,7 +124,7 @@ print("correlation (what F.conv2d does):\n", correlate(impulse, count))
 print("convolution (the kernel turned first):\n", correlate(impulse, count.flip(0, 1)))
 
 # %% [markdown]
-# For a network it does not matter: it *learns* its kernels, and a turned kernel is learned as easily as another. It matters when you
+# For a network it does not matter: it *learns* its kernels (further down you watch one being learned), and a turned kernel is learned as easily as another. It matters when you
 # compare with `scipy.signal.convolve2d`, or copy a kernel from a book on signal processing. We say *convolution*, as everybody does, and
 # mean the sliding without turning.
 
@@ -291,6 +291,75 @@ for dilations in ([1, 1, 1], [1, 2, 4], [2, 2, 2], [4, 4, 4]):
 # pixels between the dots are never looked at, however many layers follow. This is known as the *gridding* artefact.
 
 # %% [markdown]
+# ## A kernel that nobody wrote down
+#
+# So far somebody chose the nine numbers. In a network nobody does: they are found from examples. Here is the smallest case. You get two pictures, a photograph and what some kernel has made of it, and you are *not* told the kernel. Can you find it?
+#
+# Begin with nine zeros, and compare their picture with the one that is wanted: the mean of the squared differences is the **error**. Now ask of each of the nine numbers: *if you were a little larger, would the error grow or shrink, and how fast?* That is a derivative, and
+# you have just seen PyTorch compute derivatives. The nine of them together are the **gradient** of the error. Change each number a little *against* its derivative, and the error gets smaller. Do it again.
+
+# %%
+predict("convolution/learned_kernel")
+
+# %%
+hidden = kernel[None, None]  # left minus right, (1, 1, 3, 3); used to make the wanted picture, and for nothing else
+
+
+def learn(picture, steps, rate=0.3):
+    """Nine numbers from a pair of pictures: the error and the numbers before the first step, and after each."""
+    wanted = F.conv2d(picture, hidden)
+    nine = torch.zeros(1, 1, 3, 3, requires_grad=True)
+    errors, seen = [], []
+    for _ in range(steps + 1):
+        error = (F.conv2d(picture, nine) - wanted).square().mean()
+        errors.append(error.item())
+        seen.append(nine[0, 0].detach().clone())  # a copy of the numbers alone
+        error.backward()  # nine derivatives, one for each number
+        with torch.no_grad():  # the step itself is not to be differentiated
+            nine -= rate * nine.grad
+        nine.grad = None  # or PyTorch would add the next ones to these
+    return errors, seen
+
+
+errors, seen = learn(eye, steps=1000)
+moments = (0, 10, 100, 1000)
+viz.show(
+    viz.number_row({f"step {i}": (100 * seen[i]).round() / 100 for i in moments}),
+    alt="Four tables of three by three numbers. Step 0: zeros. Step 10: small positive numbers on the left, small negative ones on the right. "
+    "Step 100: the same, several times as large. Step 1000: nearly 1 in the left column, 0 in the middle, minus 1 on the right.",
+    caption="Nine numbers, found from a photograph of an eye and the picture of its edges.",
+)
+print("error:", ",   ".join(f"step {i}: {errors[i]:.5f}" for i in moments))
+
+# %% [markdown]
+# Nobody told it about edges, and nobody told it "left minus right". It is what is left when the error is gone. The two sides get their signs within a few steps; how a column shares its weight among its three numbers, and how large they are, takes many times as long.
+#
+# Does any picture teach as well as any other? Three teachers, with 200 steps each: a white wall, the eye, and dots of random grey.
+
+# %%
+predict("convolution/which_teaches")
+
+# %%
+teachers = {"white wall": torch.ones_like(eye), "eye": eye, "random dots": torch.rand_like(eye)}
+viz.show(
+    viz.image_row({name: picture[0] for name, picture in teachers.items()}, width=4.5),
+    alt="A white square, the grey photograph of the cat's eye, and a square of random grey dots.",
+    caption="Which of them teaches nine numbers best?",
+)
+print(f"{'learned from':13} {'error at first':>15} {'after 200 steps':>16}   farthest of the nine numbers off by")
+for name, picture in teachers.items():
+    errors, seen = learn(picture, steps=200)
+    print(f"{name:13} {errors[0]:15.5f} {errors[-1]:16.5f}   {(seen[-1] - kernel).abs().max():.3f}")
+
+# %% [markdown]
+# *How this was computed: gradient descent on nine numbers from zero, the same step size for all; the error is the mean squared difference of the two pictures.* Two things to take along.
+#
+# - **An error of 0 says that the answers are right on these pictures. It does not say that the numbers are right.** On a white wall left minus right is 0 everywhere; nine zeros answer that without a mistake, and there is nothing to learn.
+# - **What the examples do not show apart, training cannot tell apart.** In a photograph neighbouring pixels are alike, so a weight that sits one place off costs little, and is found out slowly. In random dots each pixel differs from its neighbours, and each number is soon on its own.
+#
+# A network is trained in just this way, with many more numbers, in many layers. That needs more care with the steps, and you will take it in [from a neuron to a U-Net](unit:autoencoder). In both worlds the kernels are found and not written; all that this lesson says of strides, borders and fields holds for them as well.
+
+# %% [markdown]
 # ## A mean filter meets a hole
 #
 # Last experiment. The simplest way to fill a hole that one could think of: replace each pixel by the mean of its neighbours, again and
@@ -359,6 +428,7 @@ predict("convolution/whose_is_wrong")
 # - Deep learning does not turn the kernel: strictly, it correlates.
 # - Kernel, stride, padding and dilation fix the size of the output; write the formula once and test it.
 # - Stacked layers see further: with dilations 1, 2, 4 the field is 3, 7, 15 wide.
+# - A kernel need not be written: follow the derivatives of an error, and examples will teach it, as well as they can.
 # - A convolution cannot tell a hole from a dark pixel. Much of the course is about that sentence.
 #
 # Now do the [exercise](exercise:convolution), where you write the loops yourself, and find the bug in somebody else's.
