@@ -31,7 +31,7 @@ def judged(job: Job) -> SubmissionResult:
     readable = text.startswith("{") and text.endswith("}")
     tasks = tuple(_task(task_id, text, readable) for task_id in names(TOPIC))
     cells = json.loads(text)["cells"] if readable else []
-    answers = {c["id"]: "".join(c["source"]) for c in cells if c.get("id", "").endswith("-design")}
+    answers = {"design": "".join(cells[1]["source"])} if len(cells) > 1 else {}
     return SubmissionResult(job.name, TOPIC, "0" * 64, tasks, answers=answers, sandbox="bubblewrap", starts=1)
 
 

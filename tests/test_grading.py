@@ -22,9 +22,10 @@ from course import ROOT, CourseError, Tree
 from course.checks.call import try_case
 from course.checks.judge import expected_answer
 from course.checks.run import run_cases
-from course.checks.task import Case, Output, Task, get, names
+from course.checks.task import Case, OpenTask, Output, Task, get, names
 from course.checks.tolerance import Tolerance
 from course.grading import preflight, sandbox
+from course.grading.answers import answers, sections
 from course.grading.attempt import Subject
 from course.grading.exercise import load
 from course.grading.grade import grade_one
@@ -400,6 +401,37 @@ def test_modules_and_training_steps_are_asked_the_same_way_in_a_notebook_and_by_
             if isinstance(here.got, tuple):
                 assert all(np.array_equal(a, b) for a, b in zip(here.got, there.got, strict=True))
         assert session.starts == 1
+
+
+# --- what a reader is shown -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ids", ["kept", "new"])
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_reader_sees_all_that_was_written_for_an_open_task_and_nothing_else(topic, ids, tmp_path):
+    (path,) = (ROOT / "exercises").glob(f"[0-9][0-9]_{topic}.ipynb")
+    tasks = [name for name in names(topic) if isinstance(get(name), OpenTask)]
+    (name,) = [task.rpartition("/")[2] for task in tasks]
+
+    def read_back(notebook):
+        (tmp_path / "work.ipynb").write_text(json.dumps(notebook), "utf-8")
+        return answers(read(tmp_path / "work.ipynb").texts, sections(path, tasks), tasks)
+
+    notebook = handed_out(topic)
+    assert read_back(notebook) == {}, "as it was handed out"
+    (section,) = [section for section in sections(path, tasks) if section.task]
+    for cell in notebook["cells"]:
+        if cell["metadata"].get("tags") == ["student"] or cell["id"] in solution(topic):
+            cell["source"] = f"WRITTEN {cell['id']}"
+    check = next(i for i, cell in enumerate(notebook["cells"]) if f'check("{tasks[0]}"' in "".join(cell["source"]))
+    add(notebook, "ADDED", check + 1)
+    add(notebook, "ELSEWHERE", 3)
+    wanted = ["ADDED", *(cell["source"] for cell in notebook["cells"] if cell["id"] in section.cells and "WRITTEN" in cell["source"])]
+    for number, cell in enumerate(notebook["cells"]):
+        cell["id"] = cell["id"] if ids == "kept" else f"cell{number}"
+        cell["source"] = "".join(cell["source"]).replace("\n", " \r\n" if ids == "new" else "\n")
+    found = read_back(notebook)
+    assert list(found) == [name] and found[name].split("\n\n") == wanted and len(wanted) >= 3
 
 
 # --- many at once -------------------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ import numpy as np
 from course import CourseError, Tree
 from course.checks.judge import expected_answer
 from course.checks.run import EXAMPLES, draw_cases
-from course.checks.task import AnyTask, BeatTask, Case, Task, get, names
+from course.checks.task import AnyTask, BeatTask, Case, OpenTask, Task, get, names
+from course.grading.answers import Section, sections
 from course.grading.plan import set_up_cells
 from course.grading.submission import Cell
 
@@ -32,6 +33,7 @@ class Exercise:
         visible: task id -> the cases of its visible check.
         hidden: task id -> cases drawn from the instructor's key; empty without one.
         key: the instructor's, or None.
+        sections: of the notebook as it was handed out.
     """
 
     topic: str
@@ -40,11 +42,17 @@ class Exercise:
     visible: dict[str, list[Case]]
     hidden: dict[str, list[Case]]
     key: bytes | None = None
+    sections: tuple[Section, ...] = ()
 
     @property
     def coded(self) -> list[Task]:
         """The tasks that are marked by running them."""
         return [task for task in self.tasks if isinstance(task, Task)]
+
+    @property
+    def open(self) -> list[OpenTask]:
+        """The tasks that a reader marks."""
+        return [task for task in self.tasks if isinstance(task, OpenTask)]
 
     @property
     def networks(self) -> list[BeatTask]:
@@ -97,6 +105,7 @@ def load(topic: str, key: bytes | None, hidden: int = HIDDEN, tree: Tree | None 
         {task.id: [*task.corners, *draw_cases(task, EXAMPLES, 0)] for task in coded},
         _drawn(topic, coded, key, hidden) if key is not None else {task.id: [] for task in coded},
         key,
+        sections(handed_out[0], [task.id for task in tasks if isinstance(task, OpenTask)]) if handed_out else (),
     )
 
 

@@ -18,6 +18,7 @@ from course.checks.judge import Outcome, diagnose
 from course.checks.result import HEADLINES, CheckResult
 from course.checks.run import run_cases
 from course.checks.task import AnyTask, BeatTask, Case, OpenTask, Task
+from course.grading.answers import answers
 from course.grading.attempt import Subject
 from course.grading.exercise import Exercise
 from course.grading.limits import Limits
@@ -118,7 +119,7 @@ class _Grading:
                 tasks=tasks,
                 notes=tuple(dict.fromkeys(notes)),
                 flags=tuple(dict.fromkeys(self.flags)),
-                answers=self._answers(),
+                answers=answers(self.submission.texts, self.exercise.sections, [task.id for task in self.exercise.open]),
                 seconds={"start": session.start_seconds, "computing": session.computing + session.seconds},
                 starts=session.starts,
             )
@@ -193,11 +194,6 @@ class _Grading:
             if outcomes[-1].status in ("slow", "stub", "signature"):
                 break
         return outcomes
-
-    def _answers(self) -> dict[str, str]:
-        """The texts of the cells that belong to open tasks: markdown, and cells named after one."""
-        names = {task.id.partition("/")[2] for task in self.exercise.tasks if isinstance(task, OpenTask)}
-        return {name: text[:20_000] for name, text in self.submission.texts.items() if name.partition(" ")[0].rpartition("-")[2] in names}
 
 
 def _shown(check: CheckResult) -> Visible:

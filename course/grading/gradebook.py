@@ -173,9 +173,8 @@ def make(
 
 
 def answer(result: SubmissionResult, task: str) -> str:
-    """What a student wrote for an open task: its own cell, and those named after it."""
-    texts = [text for name, text in sorted(result.answers.items()) if name.partition(" ")[0].rpartition("-")[2] == task]
-    return "\n\n".join(texts)
+    """What a student wrote for an open task."""
+    return result.answers.get(task, "")
 
 
 def handed_in(student: Student, file: Found, rules: Rules) -> datetime | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["Hidden", "SubmissionResult", "TaskResult", "Visible"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class SubmissionResult:
         tasks: one entry a task, in order.
         notes: sentences about the file for the student.
         flags: sentences for the instructor: names ruled out by a task, and the like. Policy, not proof of anything.
-        answers: what was written for the open tasks, by cell id, as it stands: escape it before showing it.
+        answers: open task, without its unit -> what was written for it, as it stands: escape it before showing it.
         sandbox: "bubblewrap", or "none".
         seconds: by the clock "total" and "start" of its processes (importing PyTorch); of computing "computing" in the sandbox and "grader"
             outside of it.
