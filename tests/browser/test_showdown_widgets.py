@@ -1,9 +1,11 @@
-"""The slider and the blind test as a student meets them: by mouse and by keyboard, in JupyterLab."""
+"""The slider, the blind test and the button for a photograph as a student meets them: by mouse and by keyboard, in JupyterLab."""
 
 from __future__ import annotations
 
+import io
 import os
 
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from .harness import Lab, notebook, open_notebook, run_all, run_cell
@@ -24,6 +26,8 @@ slider = widgets.CompareSlider(three, mask=mask[:1, :, :, :16].new_ones(1, 1, 16
 slider
 """
 
+UPLOAD = "upload = widgets.PhotoUpload()\nupload"
+
 
 def grey_at(canvas: Locator, share: float) -> int:
     """The red value of the canvas in its middle row, so far from its left edge."""
@@ -35,11 +39,12 @@ def right_button(page: Page) -> int:
     return int(run_cell(page, "print(test._plan[test._round].truth)"))
 
 
-def test_the_blind_test_and_the_slider(page: Page, lab: Lab) -> None:
-    open_notebook(page, lab.write("showdown.ipynb", notebook([BOTH, SLIDER])))
+def test_the_blind_test_the_slider_and_the_photograph(page: Page, lab: Lab) -> None:
+    open_notebook(page, lab.write("showdown.ipynb", notebook([BOTH, SLIDER, UPLOAD])))
     run_all(page)
     check_blind_test(page, page.locator(".inp").nth(0))
     check_slider(page, page.locator(".inp").nth(1))
+    check_photograph(page)
     assert poor_contrast(page) == []
     if folder := os.environ.get("BROWSER_SCREENSHOTS"):
         page.locator(".inp").nth(0).screenshot(path=f"{folder}/real_or_fake.png")
@@ -118,3 +123,17 @@ def check_slider(page: Page, widget: Locator) -> None:
     assert canvas.evaluate("c => c.toDataURL()") != plain
     run_cell(page, "slider.position = 1.0")
     expect(divider).to_have_attribute("aria-valuenow", "100")
+
+
+def check_photograph(page: Page) -> None:
+    """A portrait from a telephone: lying on its side in the file, with a note that says so."""
+    file, note = io.BytesIO(), Image.Exif()
+    note[0x0112] = 6  # a quarter turn
+    Image.new("RGB", (60, 40), (255, 0, 0)).save(file, "jpeg", exif=note)
+    button = page.get_by_role("button", name="Your photograph")
+    python_says(page, "print(upload.photo())", "None")
+    with page.expect_file_chooser() as chooser:
+        button.press("Enter")
+    chooser.value.set_files({"name": "Oma & Opa.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()})
+    expect(button).to_contain_text("(1)")
+    python_says(page, "print(tuple(upload.photo().shape))", "(1, 3, 60, 40)")

@@ -289,7 +289,7 @@ viz.show(
 )
 
 # %% [markdown]
-# A network in which every picture arrives as the same grey has little to learn from until its weights have grown. Glorot and Bengio's rule draws each weight evenly between $-r$ and $r$ with
+# A network in which every picture arrives as the same grey has little to learn from until its weights have grown. Glorot and Bengio's rule ([@glorot2010understanding]) draws each weight evenly between $-r$ and $r$ with
 # $r = \sqrt{6 / (n_\mathrm{in} + n_\mathrm{out})}$, where a neuron has $n_\mathrm{in}$ inputs and each input goes to $n_\mathrm{out}$ neurons: the more terms in a sum, the smaller each.
 #
 # Here is an autoencoder, and the whole training loop.
@@ -586,6 +586,7 @@ predict("autoencoder/check_validation")
 # ## Sources
 #
 # - [@rumelhart1986learning].
+# - [@glorot2010understanding].
 # - [@ronneberger2015unet].
 # - [@duchi2011adaptive].
 # - [@kingma2015adam].

@@ -359,9 +359,9 @@ print("after a concatenation:", tuple(y.shape), "one mask for each half, none wi
 #
 # | | the line | seen in |
 # |---|---|---|
-# | A | the factor is k x k, but the mask is summed over all input channels | two Keras versions |
+# | A | the factor is k x k, but the mask is summed over all input channels | a Keras version, and a course project that follows it |
 # | B | no factor at all | a popular PyTorch version |
-# | C | the bias is added everywhere, inside holes too | the Keras version |
+# | C | the bias is added everywhere, inside holes too | the same Keras version |
 # | D | the factor is k x k / (sum + 1e-8), in half precision | a reference implementation |
 
 # %%
