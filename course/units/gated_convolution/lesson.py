@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 import inpaintlib
 from course.checks import predict
-from inpaintlib import baselines, data, evaluation, layers, masks, models, published, viz, widgets
+from inpaintlib import baselines, data, evaluation, layers, masks, metrics, models, published, viz, widgets
 from inpaintlib.layers import GatedConv2d, gated_conv2d, partial_conv2d
 
 cat = F.avg_pool2d(data.load_photo("chelsea")[:, :, 20:276, 90:346], 4)  # (1, 3, 64, 64)
@@ -299,8 +299,8 @@ for name, gate in after.items():
     print(f"{name:14} {gate.shape[-1]:5d} {gate.shape[1]:9d} {differences[0]:10.3f} {differences[1]:8.3f}")
 
 # %% [markdown]
-# *How this was computed: one test image, one hole; for each layer the mean over its channels.* Training has opened a difference between the hole and the rest. Look at the middle rows, too: after some seconds of training the deepest layers, at a quarter of the size, have hardly learned to tell the two apart. The short way over the skips has learned first. Whether the long one follows, the full profile shows, which
-# trains sixteen times as long. Here are five layers, each with its channels in the order of that number. **Pick a channel, and see its gate between its feature and their product**; point at a pixel, in the hole and beside it,
+# *How this was computed: one test image, one hole; for each layer the mean over its channels.* Training has opened a difference between the hole and the rest. Look at the middle rows, too: after some seconds of training the deepest layers, at a quarter of the size, have hardly learned to tell the two apart. The short way over the skips has learned first. Whether the long one follows, we look up below, in a network that has
+# been trained longer. Here are five layers, each with its channels in the order of that number. **Pick a channel, and see its gate between its feature and their product**; point at a pixel, in the hole and beside it,
 # to see the two multiplied out. Then choose another layer.
 
 # %%
@@ -340,6 +340,96 @@ print(f"error with its gates {free:.3f}, with constant gates {constant:.3f}, unt
 
 # %% [markdown]
 # *How this was computed: 100 test images, frozen box masks, the training's own error.* With constant gates the network loses a part of what it has learned, and keeps a part: compare the three numbers. (What this does *not* show: that a network trained *without* gates would be worse. For that one must train both, with equally many weights. You will, in the exercise.)
+
+# %% [markdown]
+# ### The gates of a longer training
+#
+# Those were gates of seconds. The course also ships this network, three times as wide and trained for minutes. What do *its* gates open for? Take three maps. The **hole**. Its **rim**: inside of the hole, the pixels that touch something known. And the **edges** of the photograph, away from the hole. The *correlation* of a gate
+# with a map is 1 if it opens just where the map is bright, -1 if it shuts just there, and 0 if it takes no notice.
+
+# %%
+predict("gated_convolution/gates_follow")
+
+# %%
+shipped = models.create("gated_unet", pretrained=True).eval()
+some, frozen = test.float(slice(0, 60)), masks.benchmark("boxes")[:60].float()
+inside = 1 - frozen
+rim = inside * F.max_pool2d(frozen, 3, 1, 1)
+grey = F.pad(some.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+across, down = grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2], grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]
+edges = (across.square() + down.square()).sqrt()
+away = 1 - F.max_pool2d(inside, 5, 1, 2)
+maps = {"hole": (inside, torch.ones_like(inside)), "rim": (rim, inside), "edges": (edges * away, away)}  # the map, and where it is asked
+
+
+def follows(gate, wanted, where):
+    """Correlation of each channel's gate (B, C, H, W) with a map (B, 1, H, W), over the pixels asked; (C,)."""
+    count = where.sum()
+    gate = (gate - (gate * where).sum((0, 2, 3), keepdim=True) / count) * where
+    wanted = (wanted - (wanted * where).sum() / count) * where
+    return (gate * wanted).sum((0, 2, 3)) / (gate.square().sum((0, 2, 3)) * wanted.square().sum()).sqrt().clamp(min=1e-9)
+
+
+opened = gates(shipped, some, frozen)
+pick, rows, notes = 3, [], []
+for name in ("at_full", "merge_full"):
+    for wanted, where in maps.values():
+        r = follows(opened[name], wanted, where)
+        best = r.abs().argmax()
+        rows.append(opened[name][pick, best][None])
+        notes.append(f"{r[best]:+.2f}")
+viz.show(
+    viz.image_grid(
+        [*(wanted[pick] / wanted[pick].max() for wanted, _ in maps.values()), *rows],
+        columns=3,
+        column_titles=list(maps),
+        row_titles=["map", "first layer", "last gates"],
+        notes=["white: here", "", "", *notes],
+        width=6,
+    ),
+    alt="Three columns: hole, rim, edges. Above, a white box, its outline, and the outlines of things in the photograph. Below, the gate of the first layer that follows each most: "
+    "the box stands out clearly, its rim as well, of the outlines there is only a trace. In the last row, gates of the last gated layer, "
+    "in which box and rim show too.",
+    caption="Three maps of one picture, and for each the channel whose gate follows it most closely, up or down. Below: its correlation.",
+)
+
+# %% [markdown]
+# *How this was computed: the shipped weights, 60 test images with frozen box masks; correlation over all of their pixels (hole), those of the hole (rim), those at least three pixels away from it (edges); the largest of all channels, by size.* The first layer knows where the hole is, and *how deep inside it* a pixel lies: there is the answer to the question at
+# the top, learned, and in the very first layer. Of the photograph's edges the gates take far less notice; what is in the picture is the features' business.
+#
+# Now the middle layers, which seconds of training had left nearly blind. They reach the rest of the network through one door, `to_half`, which doubles the size again. **Did longer training open it?**
+
+# %%
+predict("gated_convolution/long_way")
+
+# %%
+print(f"{'layer':14} {'size':>5} {'mean gate':>10} {'mean |known - hole|':>20}")
+for name, gate in opened.items():
+    print(f"{name:14} {gate.shape[-1]:5d} {gate.mean():10.3f} {prefers_known(gate, frozen).abs().mean():20.3f}")
+
+
+def without(name):
+    """The PSNR in the hole with that layer's output put to zero; with all of them for None."""
+    hook = shipped.get_submodule(name).register_forward_hook(lambda layer, x, y: torch.zeros_like(y)) if name else None
+    psnr = metrics.psnr(shipped.inpaint(some * frozen, frozen), some, data_range=1, mask=frozen, region="hole").mean()
+    if hook:
+        hook.remove()
+    return psnr
+
+
+print(f"\nPSNR in the hole: as it is {without(None):.2f} dB, without to_half {without('to_half'):.2f} dB, without to_full {without('to_full'):.2f} dB")
+behind = sum(p.numel() for name, p in shipped.named_parameters() if name.startswith(("at_quarter", "to_half")))
+print(f"behind that door: {behind / sum(p.numel() for p in shipped.parameters()):.0%} of all parameters")
+
+# %% [markdown]
+# *How this was computed: the shipped weights, 60 test images with frozen box masks, composited; means over channels, places and images.* Read the line `to_half`. In the weights that ship, training has **shut the door**: nearly every gate of that layer is 0 at every place. All that the dilated layers work out, most of the network, ends there, and cutting it off changes nothing. What fills these
+# holes are the two skips and the layers around them. Nothing else has shown this: not the loss, not the pictures, not the number of parameters.
+#
+# So a gate can do what no mask could, take a whole path out of a network. Was that wise? In pictures of 32 x 32 the short way sees far enough for most holes. It may also be a trap of a short training: while the long way has nothing to say yet, shutting it out lowers the error at once, and behind a shut gate hardly any derivative arrives
+# that could teach it to say something. That is a guess, and you know how one would test it. Look for yourself, at this door and three others:
+
+# %%
+widgets.GateExplorer(shipped, some[pick : pick + 1], frozen[pick : pick + 1], layers=["at_full", "to_half", "to_full", "merge_full"], layer="at_full")
 
 # %% [markdown]
 # ## Dilation: kernels with holes
@@ -423,7 +513,7 @@ print("the same layers as in the paper, for 256 x 256:", layers.receptive_field(
 # %% [markdown]
 # Both fields of our own network are wider than its pictures of 32 x 32: here the halvings alone reach every pixel. In pictures of 256 x 256 they do not, and there the dilations decide.
 #
-# Each dilated layer of this network is a gated one: its gate is dilated with it, and can decide far afield whom to listen to (once it has been trained long enough: in the table above these gates were still nearly blind). `GatedConv2d(..., dilation=4)` is all it takes.
+# Each dilated layer of this network is a gated one: its gate is dilated with it, and can decide far afield whom to listen to (if its training ever gets there: the table above shows a network that shut them out). `GatedConv2d(..., dilation=4)` is all it takes.
 
 # %% [markdown]
 # ## What others report, and how to read it
@@ -496,7 +586,8 @@ predict("gated_convolution/hole_of_thirty")
 # - **Forgetting the sigmoid**: then two features are multiplied, and nothing is bounded.
 # - **The same dilation again and again**: a wide field full of gaps.
 # - **Comparing at equal channels**: the gated network has twice the weights.
-# - **Reading a gate as a proof**: what it looks like says what is computed, not what is needed. Freeze it and measure.
+# - **Reading a gate as a proof**: what it looks like says what is computed, not what is needed. Freeze it, or cut it off, and measure.
+# - **Taking a layer that is there for one that is used**: print the mean gate of each.
 #
 # ## Summary
 #
