@@ -184,3 +184,6 @@ NORMS = [
     _norm(_randn(2, 3, 3, 2), [1.0, -2.0, 0.5], [0.0, 1.0, -1.0], [0.1, 0.2, 0.3], [1.0, 2.0, 0.5], False, "real numbers, three channels"),
     _norm(_randn(2, 3, 3, 2), [1.0, -2.0, 0.5], [0.0, 1.0, -1.0], [0.1, 0.2, 0.3], [1.0, 2.0, 0.5], True, "real numbers, frozen"),
 ]
+NORM_SHOWN = _norm(
+    torch.tensor([[[[1.0, 5.0, 7.0]], [[4.0, 8.0, 10.0]]]]), [1.0, 2.0], [0.0, 1.0], [3.0, 6.0], [4.0, 4.0], True, "two channels, frozen"
+)

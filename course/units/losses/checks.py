@@ -109,7 +109,7 @@ NORMALISE = Task(
     oracle=cases.torch_norm,
     tolerance=Tolerance("differences divided by a spread: roundings of the numbers that are subtracted, made larger by the division", scale=cases.norm_scale),
     returns=(Output("y"), Output("mean"), Output("variance")),
-    example=cases.NORMS[1],
+    example=cases.NORM_SHOWN,
     positional=5,
     misconceptions=[
         Misconception(

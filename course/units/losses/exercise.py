@@ -186,7 +186,7 @@ judge, measure = features.load("small"), features.load("measure")
 
 
 def fine_tuned(loss, seed=0, batch_size=8, start=None):
-    """A network after some steps with that loss, (prediction, target, mask) -> number or terms; `start`: or the course's."""
+    """The course's network, or `start`, after some steps with that loss."""
     network = start or models.create("course_unet", pretrained=True)
     settings = {"lr": 1e-3, "schedule": "cosine", "ema": None, "progress": False}
     settings |= {"epochs": steps * batch_size / len(pictures), "batch_size": batch_size, "seed": seed}

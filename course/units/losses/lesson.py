@@ -676,7 +676,7 @@ for name, frozen in arms.items():
 
 # %% [markdown]
 # *How this was computed: PSNR over the hole, 100 test images with the frozen line masks; twenty batches of four of them passed under irregular holes.* No weight has moved, and the network has lost quality. With all statistics frozen nothing can happen. With the encoder's alone, as in the paper, the decoder's still follow, and this half measure may even come out worse than none: one half of the network moves on, the other does not. The paper's reason for it is the one that you saw: holes falsify the statistics, and they lie in the encoder, for in its deep network
-# all are closed by the time the decoder begins. And a batch of 512 x 512 holds far more pixels than ours.
+# most are closed by the time the decoder begins. And a batch of 512 x 512 holds far more pixels than ours.
 #
 # ### How to freeze, and how it thaws
 #
