@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from course import CourseError, Tree
+from course.outside import named_absence
 
 #: verb -> (the module that does it, one line of help). Each has configure(parser) and main(args, tree) -> exit status.
 VERBS = {
@@ -35,19 +36,23 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m course", description="The inpainting course.")
     parser.add_argument("--root", type=Path, help=argparse.SUPPRESS)  # another course than the one this package lies in, for tests
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    own = None
     asked = next((word for word in arguments if word in VERBS), None)
     for verb, (module, line) in VERBS.items():
         if importlib.util.find_spec(module) is None:  # the class package has what students need
             continue
         sub = verbs.add_parser(verb, help=line, description=f"{line[0].upper()}{line[1:]}.")
         if verb == asked:  # only the verb that is asked for is imported
-            importlib.import_module(module).configure(sub)
-    args = parser.parse_args(arguments)
-    tree = Tree(args.root.resolve()) if args.root else Tree()
+            own = sub
     try:
-        return int(importlib.import_module(VERBS[args.verb][0]).main(args, tree))
+        with named_absence():
+            if asked and own:
+                importlib.import_module(VERBS[asked][0]).configure(own)
+            args = parser.parse_args(arguments)
+            tree = Tree(args.root.resolve()) if args.root else Tree()
+            return int(importlib.import_module(VERBS[args.verb][0]).main(args, tree))
     except CourseError as error:
-        print(f"course {args.verb}: {error}", file=sys.stderr)
+        print(f"course {asked}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)

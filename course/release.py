@@ -31,10 +31,11 @@ FOLDERS = {
     "docs/results": (".json",),  # of longer runs, which lessons show
 }
 #: What a student's verbs are made of: lab, check-submission, reset, doctor.
-MODULES = ("__init__", "__main__", "bootstrap", "doctor", "files", "lab", "syllabus", "workspace")
+MODULES = ("__init__", "__main__", "bootstrap", "doctor", "files", "lab", "outside", "syllabus", "workspace")
 #: What check-submission is made of; it asks visible cases only.
 GRADING = (
     "__init__",
+    "answers",
     "attempt",
     "exercise",
     "grade",

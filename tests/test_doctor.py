@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections import namedtuple
 
 import pytest
@@ -182,3 +184,10 @@ def test_missing_tools_are_notes(tree, monkeypatch):
     monkeypatch.setattr(doctor.shutil, "which", lambda _: None)
     found = findings(doctor.check_tools, tree)
     assert [f.state for f in found.values()] == ["note", "note"] and "apt-get install" in found["Chromium"].remedy
+
+
+@pytest.mark.parametrize("words", [["course", "grade", "work"], ["course.examples.classroom", "--to", "class"]])
+def test_a_python_in_which_the_course_was_not_set_up_is_named(words):
+    tried = subprocess.run([sys.executable, "-S", "-m", *words], cwd=ROOT, capture_output=True, text=True, check=False)  # -S: no packages
+    assert tried.returncode == 2 and "Traceback" not in tried.stderr
+    assert f"this Python, {sys.executable}, has no " in tried.stderr and ("activate" in tried.stderr or "make setup" in tried.stderr)

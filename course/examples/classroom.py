@@ -21,6 +21,7 @@ from typing import Any
 from course import CourseError, Tree, source
 from course.files import write_atomically
 from course.grading.tables import write_rows
+from course.outside import named_absence
 
 __all__ = ["FORMS", "Member", "answers", "make", "members", "mistaken", "notebook"]
 
@@ -202,7 +203,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--form", choices=FORMS, default="folder", help="a notebook each, or the zip of Moodle or Canvas")
     args = parser.parse_args(argv)
     try:
-        print(f"The submissions are in {make(args.to, args.form)}, the class in {args.to / 'roster.csv'}.")
+        with named_absence():
+            made = make(args.to, args.form)
+        print(f"The submissions are in {made}, the class in {args.to / 'roster.csv'}.")
     except CourseError as error:
         parser.exit(2, f"{error}\n")
 

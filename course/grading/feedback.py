@@ -5,7 +5,7 @@ from __future__ import annotations
 from course.checks.result import HEADLINES
 from course.checks.task import OpenTask, Task, get
 from course.grading.gradebook import FAILED, MISSING, Gradebook, Mark, Row, answer
-from course.grading.page import page, safe, table
+from course.grading.page import page, safe, table, words
 from course.grading.result import Hidden
 from course.grading.rules import rounded
 
@@ -52,7 +52,7 @@ def feedback_page(book: Gradebook, row: Row, title: str) -> str:
         parts.append(f"<p>{safe(row.late.said)} You earned {rounded(row.earned)}.</p>")
     if any(mark.points is None for mark in row.marks):
         parts.append("<p>A reader has not marked everything yet, so the points will still grow.</p>")
-    parts += [f"<p>Note: {safe(note)}</p>" for note in row.notes]
+    parts += [f"<p>Note: {words(note)}</p>" for note in row.notes]
     parts.append(table(["task", "points", ""], [[m.task, _points(m), _said(m)] for m in row.marks]))
     parts += [_task(mark, row) + _place(book, mark, row) for mark in row.marks]
     parts.append('<p class="small">Cases that are not shown are asked too: larger ones, with real numbers. Of them you learn how many.</p>')
@@ -83,9 +83,9 @@ def _task(mark: Mark, row: Row) -> str:
         if result.visible and result.visible.failed:
             parts.append(result.visible.html)  # made by the check, which escapes what the student wrote
         else:
-            parts.append(f"<p>{safe(result.message)}</p>" if result.message else "")
+            parts.append(f"<p>{words(result.message)}</p>" if result.message else "")
         if hint := _hint(mark):
-            parts.append(f"<p><strong>Hint.</strong> {safe(hint)}</p>")
+            parts.append(f"<p><strong>Hint.</strong> {words(hint)}</p>")
         parts.append(_counts(result.hidden))
     return "\n".join([*parts, "</section>"])
 
@@ -97,7 +97,7 @@ def _place(book: Gradebook, mark: Mark, row: Row) -> str:
         return ""
     places = book.places(mark.task)
     said = f"Place {places[row.student.id]} of {len(places)} in the class" if row.student.id in places else ""
-    passed = f"<p>{safe(result.message)}</p>" if result.status == "passed" else ""
+    passed = f"<p>{words(result.message)}</p>" if result.status == "passed" else ""
     return f"{passed}<p><strong>{safe(mark.task)}: {safe(said)}.</strong></p>"
 
 
