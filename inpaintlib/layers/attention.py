@@ -78,8 +78,8 @@ def contextual_attention(
     mask = _check(query, source, mask, patch, rate, min_known)
     with _in_full_precision(query):
         dtype = torch.promote_types(query.dtype, torch.float32)
-        weight = _weights(query, source, mask, patch, rate, scale, propagate, min_known)
-        y = _paste(weight, source.to(dtype) * mask.to(dtype), mask.to(dtype), rate)
+        weight = _weights(query, source, mask, patch, rate, scale, propagate, min_known)  # (B, h, w, h', w')
+        y = _paste(weight, source.to(dtype) * mask.to(dtype), mask.to(dtype), rate)  # (B, C, H, W)
     return y.to(query.dtype), _field(weight)
 
 
@@ -124,9 +124,10 @@ def _weights(query: Tensor, source: Tensor, mask: Tensor, patch: int, rate: int,
     """(B, h, w, h', w') in single precision at least."""
     dtype = torch.promote_types(query.dtype, torch.float32)
     query, source, mask = query.to(dtype)[..., ::rate, ::rate], source.to(dtype)[..., ::rate, ::rate], _cells(mask.to(dtype), rate)
-    score, known = _match(query, source, mask, patch, min_known)
+    # from here on query (B, C, h, w), source (B, C, h', w'), mask (B, 1, h', w')
+    score, known = _match(query, source, mask, patch, min_known)  # (B, h, w, h', w'), (B, h' * w')
     if propagate:
-        score = _over_patches(score, 1)
+        score = _over_patches(score, 1)  # (B, h, w, h', w')
     return _softmax_over_known(scale * score.flatten(3).flatten(1, 2), known).view(score.shape)
 
 
@@ -134,9 +135,9 @@ def _match(query: Tensor, source: Tensor, mask: Tensor, patch: int, min_known: f
     """Cosine of each patch of the query with each known one of the source (B, h, w, h', w'), and which are known (B, h' * w')."""
     batch, (h, w), (hs, ws), source = query.shape[0], query.shape[2:], source.shape[2:], source * mask
     pixels = torch.bmm(query.flatten(2).transpose(1, 2), source.flatten(2))  # (B, h * w, h' * w'): products of single pixels
-    products = _over_patches(pixels.view(batch, h, w, hs, ws), patch // 2)
-    places = _box_sum(torch.ones_like(mask), patch)  # fewer at the image's border
-    known = _box_sum(mask, patch) >= min_known * places - 1e-3
+    products = _over_patches(pixels.view(batch, h, w, hs, ws), patch // 2)  # (B, h, w, h', w'): of whole patches
+    places = _box_sum(torch.ones_like(mask), patch)  # (B, 1, h', w'), fewer at the image's border
+    known = _box_sum(mask, patch) >= min_known * places - 1e-3  # (B, 1, h', w')
     ours, theirs = _inverse_norm(query, patch), _inverse_norm(source, patch) * known  # a hole patch supports none of its neighbours
     return products * ours.view(batch, h, w, 1, 1) * theirs.view(batch, 1, 1, hs, ws), known.flatten(1)
 
@@ -181,7 +182,7 @@ class _Diagonal(torch.autograd.Function):
 def _softmax_over_known(logits: Tensor, known: Tensor) -> Tensor:
     """Softmax over the last axis among the known patches; all weights 0 where there are none, instead of NaN."""
     some = known.any(dim=1, keepdim=True)  # (B, 1)
-    logits = logits.masked_fill((~known & some)[:, None], -math.inf)
+    logits = logits.masked_fill((~known & some)[:, None], -math.inf)  # (B, h * w, h' * w')
     return torch.softmax(logits, dim=-1) * some[:, None]
 
 
@@ -194,15 +195,15 @@ def _paste(weight: Tensor, source: Tensor, mask: Tensor, rate: int) -> Tensor:
     half = (rate + 1) // 2
     batch, h, w = weight.shape[:3]
     # The mask travels as one more channel: pasted alike, it says how much was known at each pixel.
-    both = torch.cat([source, mask], dim=1)
-    taken = []
+    both = torch.cat([source, mask], dim=1)  # (B, C + 1, H', W')
+    taken = []  # rate * rate times (B, C + 1, h * w)
     for down in range(rate):
         rows = _Diagonal.apply(weight, 1, 3, int(down < half), int(down >= rate - half))
         for right in range(rate):
             reached = _Diagonal.apply(rows, 2, 4, int(right < half), int(right >= rate - half))
             taken.append(torch.bmm(both[..., down::rate, right::rate].flatten(2), reached.flatten(3).flatten(1, 2).transpose(1, 2)))
-    pasted = F.pixel_shuffle(torch.stack(taken, dim=2).view(batch, -1, h, w), rate)  # each in its place of the cells
-    total, known = pasted[:, :-1], pasted[:, -1:]
+    pasted = F.pixel_shuffle(torch.stack(taken, dim=2).view(batch, -1, h, w), rate)  # (B, C + 1, H, W): each in its place of the cells
+    total, known = pasted[:, :-1], pasted[:, -1:]  # (B, C, H, W), (B, 1, H, W)
     return total / known.clamp(min=1e-6)
 
 
@@ -211,7 +212,7 @@ def _field(weight: Tensor) -> Tensor:
     h, w, _, ws = weight.shape[1:]
     weight = weight.detach().flatten(3)
     best = weight.argmax(dim=-1)  # (B, h, w)
-    rows = best // ws - torch.arange(h, device=weight.device)[:, None]
+    rows = best // ws - torch.arange(h, device=weight.device)[:, None]  # (B, h, w)
     columns = best % ws - torch.arange(w, device=weight.device)
     return torch.stack([rows, columns], dim=1) * (weight.sum(dim=-1) > 0)[:, None]
 

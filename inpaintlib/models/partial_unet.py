@@ -27,9 +27,9 @@ class _Down(nn.Module):
         self.norm = nn.BatchNorm2d(cout)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        skip, skip_mask = self.keep(x, mask)
+        skip, skip_mask = self.keep(x, mask)  # (B, cout, H, W), (B, 1, H, W)
         skip = F.relu(skip)
-        y, mask = self.halve(skip, skip_mask)  # (B, cout, H / 2, W / 2)
+        y, mask = self.halve(skip, skip_mask)  # (B, cout, H / 2, W / 2), (B, 1, H / 2, W / 2)
         return F.relu(self.norm(y)), mask, skip, skip_mask
 
 
@@ -43,10 +43,10 @@ class _Up(nn.Module):
         self.norm = nn.BatchNorm2d(cout)
 
     def forward(self, x: Tensor, mask: Tensor, skip: Tensor, skip_mask: Tensor) -> tuple[Tensor, Tensor]:
-        x, mask = F.interpolate(x, scale_factor=2), F.interpolate(mask, scale_factor=2)  # nearest
+        x, mask = F.interpolate(x, scale_factor=2), F.interpolate(mask, scale_factor=2)  # nearest: (B, cin, H, W), (B, 1, H, W)
         groups = [(mask, x.shape[1]), (skip_mask, skip.shape[1])]  # two halves, two masks
-        x, mask = self.merge(torch.cat([x, skip], dim=1), groups)
-        x, mask = self.refine(F.relu(x), mask)
+        x, mask = self.merge(torch.cat([x, skip], dim=1), groups)  # (B, cin + cskip, H, W) -> (B, cmid, H, W)
+        x, mask = self.refine(F.relu(x), mask)  # (B, cout, H, W)
         return F.relu(self.norm(x)), mask
 
 
@@ -77,9 +77,9 @@ class PartialUNet(Inpainter):
         self.check_size(image)
         x, skips = 2 * image - 1, []  # the network works in [-1, 1], so that 0 is grey; only the sigmoid speaks in [0, 1]
         for down in self.down:
-            x, mask, skip, skip_mask = down(x, mask)
-            skips.append((skip, skip_mask))
+            x, mask, skip, skip_mask = down(x, mask)  # at last (B, 8 * width, H / 16, W / 16)
+            skips.append((skip, skip_mask))  # width, 2, 4, 8 * width channels, at H, H / 2, H / 4, H / 8
         for up in self.up:
-            x, mask = up(x, mask, *skips.pop())
-        x, mask = self.head(x, mask)
+            x, mask = up(x, mask, *skips.pop())  # at last (B, 3, H, W), or (B, width, H, W) without squeeze
+        x, mask = self.head(x, mask)  # (B, 3, H, W)
         return torch.sigmoid(x)

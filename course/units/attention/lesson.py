@@ -4,6 +4,8 @@
 # %% [markdown]
 # ## A shelf of cups
 #
+# {{ minutes 4 }}
+#
 # One cup on this shelf has a hole in it. Two methods that you know fill it, one of them a trained network. **Where would *you* look to fill it?**
 
 # %%
@@ -46,6 +48,8 @@ predict("attention/why_not_convolve")
 # %% [markdown]
 # ## Copying by likeness, by hand
 #
+# {{ minutes 4 }}
+#
 # Every place of a picture is described by some numbers, its **features**. Here there are two of them, so that they fit on paper. Three known places *A*, *B*, *C*, each with its features, its **key**, and with the grey **value** that could be copied from there. In the hole nothing is
 # known for sure, but a first guess has features too: the **query** $q = (6, 8)$.
 #
@@ -61,9 +65,9 @@ predict("attention/why_not_convolve")
 predict("attention/largest_product")
 
 # %% tags=["compare"]
-q = torch.tensor([6.0, 8.0])
+q = torch.tensor([6.0, 8.0])  # (2,): two features
 keys = {"A": torch.tensor([3.0, 4.0]), "B": torch.tensor([12.0, 9.0]), "C": torch.tensor([4.0, -3.0])}
-values = torch.tensor([10.0, 50.0, 90.0])
+values = torch.tensor([10.0, 50.0, 90.0])  # (3,): one for each place
 for name, k in keys.items():
     print(
         f"{name}:  q·k = {q @ k:4.0f}   |q| = {q.norm():.0f}   |k| = {k.norm():2.0f}   "
@@ -79,6 +83,8 @@ for name, k in keys.items():
 #
 # ## Softmax, and its scale
 #
+# {{ minutes 4 }}
+#
 # To copy the value of the best alone would be a jump, and jumps have no useful derivative. So mix all values, with positive weights that add up to 1:
 #
 # $$ w_j = \frac{e^{\lambda s_j}}{\sum_i e^{\lambda s_i}}, \qquad y = \sum_j w_j v_j. $$
@@ -89,9 +95,9 @@ for name, k in keys.items():
 predict("attention/scale_zero")
 
 # %%
-score = torch.stack([F.cosine_similarity(q, k, dim=0) for k in keys.values()])
+score = torch.stack([F.cosine_similarity(q, k, dim=0) for k in keys.values()])  # (3,)
 scales = torch.tensor([0.0, 1, 3, 10, 30, 100, 300])
-weight = torch.softmax(scales[:, None] * score, dim=1)  # (7, 3)
+weight = torch.softmax(scales[:, None] * score, dim=1)  # (7, 3): a row for each scale, its sum 1
 print("scale     A     B     C   sum   mixed value")
 for scale, w in zip(scales, weight, strict=True):
     print(f"{scale:5.0f}  {w[0]:.2f}  {w[1]:.2f}  {w[2]:.2f}  {w.sum():.2f}   {w @ values:11.1f}")
@@ -114,6 +120,8 @@ viz.show(
 # *How this was computed: the formula above, for the three cosines 1, 0.96 and 0.* A scale near 0 blurs everything into a mean; a huge one picks a single patch, and hardly any derivative is left to learn from. The paper takes 10 and adds up nine cosines (we come to that), which is why it is sharp all the same.
 #
 # ## On a grid of numbers
+#
+# {{ minutes 6 }}
 #
 # Now with patches. The features of a place are the nine pixels around it, minus a grey level of 4, so that dark and bright have different signs. The pattern below repeats, and one pixel is missing. Somebody guessed 4 for it.
 
@@ -159,12 +167,12 @@ def all_patches(x, size=3):
     return F.unfold(x, size, padding=size // 2)
 
 
-x, known = (guess - 4)[None, None], there[None, None]
-patches = F.normalize(all_patches(x), dim=1)  # each divided by its length
-cosines = patches.transpose(1, 2) @ patches  # (1, 48, 48)
+x, known = (guess - 4)[None, None], there[None, None]  # (1, 1, 6, 8) both; 6 * 8 = 48 places
+patches = F.normalize(all_patches(x), dim=1)  # (1, 9, 48), each divided by its length
+cosines = patches.transpose(1, 2) @ patches  # (1, 48, 9) @ (1, 9, 48) = (1, 48, 48): who asks, who is asked
 whole = (all_patches(1 - known) == 0).all(1)  # (1, 48): nothing in it is missing
-by_hand = torch.softmax((10 * cosines).masked_fill(~whole[:, None], -torch.inf), dim=-1)
-of_the_hole = by_hand[0, 3 * 8 + 5].view(6, 8)
+by_hand = torch.softmax((10 * cosines).masked_fill(~whole[:, None], -torch.inf), dim=-1)  # (1, 48, 48), rows sum to 1
+of_the_hole = by_hand[0, 3 * 8 + 5].view(6, 8)  # the row of the place that asks: row 4, column 6
 
 best = of_the_hole.flatten().argsort(descending=True, stable=True)[:4].tolist()
 for place in best:
@@ -187,6 +195,8 @@ print(
 # never cuts a patch out. Look into `inpaintlib/layers/attention.py` for how.)
 #
 # ## Minus infinity
+#
+# {{ minutes 8 }}
 #
 # A hole patch must not be copied from: it holds the guess. How do we take it out of the softmax? Three ways are found in the wild: not at all; **multiply its score by 0**; **add minus infinity to it**.
 
@@ -272,6 +282,8 @@ for name, mask in (("its own mask", both), ("the first one's mask for all", both
 # %% [markdown]
 # ## Learn what to look for
 #
+# {{ minutes 12 }}
+#
 # Back to the cups. The hole is filled with their mean, and patches of raw pixels are compared, everything done right:
 
 # %%
@@ -281,9 +293,9 @@ grey = cups * hole + mean * (1 - hole)
 
 def copy_with(weights, image, mask):
     """Each hole pixel becomes the weighted mean of the pixels it looks at; weights (1, h, w, h, w)."""
-    pixels = (image * mask).flatten(2).transpose(1, 2)  # (1, places, 3)
-    seen = weights.flatten(3).flatten(1, 2) @ pixels
-    return image * mask + seen.transpose(1, 2).view_as(image) * (1 - mask)
+    pixels = (image * mask).flatten(2).transpose(1, 2)  # (1, h * w, 3)
+    seen = weights.flatten(3).flatten(1, 2) @ pixels  # (1, h * w, h * w) @ (1, h * w, 3) = (1, h * w, 3)
+    return image * mask + seen.transpose(1, 2).view_as(image) * (1 - mask)  # (1, 3, h, w)
 
 
 raw = copy_with(attention_weights(grey - mean, grey - mean, hole), cups, hole)
@@ -345,20 +357,19 @@ def stack():
 
 def features(look, image, mask):
     """What the stack says of each place; it sees the known pixels, and where they are."""
-    return look(torch.cat([(image - 0.5) * mask, mask], dim=1))
+    return look(torch.cat([(image - 0.5) * mask, mask], dim=1))  # (B, 4, H, W) -> (B, 24, H, W)
 
 
 def copied(look, image, mask, seen=None):
     """The hole pixels (B, n, 3), each a weighted mean of known ones, and the weights (B, n, H * W)."""
-    unit = F.normalize(features(look, image, mask if seen is None else seen), dim=1).flatten(
-        2
-    )  # (B, 24, H * W)
-    missing = mask.flatten(1) == 0
-    asks = unit.transpose(1, 2)[missing].view(
-        len(image), -1, unit.shape[1]
-    )  # (B, n, 24): the hole alone
-    weight = (10 * asks @ unit).masked_fill(missing[:, None], -torch.inf).softmax(-1)
-    return weight @ image.flatten(2).transpose(1, 2), weight
+    f = features(look, image, mask if seen is None else seen)  # (B, 24, H, W)
+    k = F.normalize(f, dim=1).flatten(2)  # (B, 24, H * W): the keys, of length 1
+    v = image.flatten(2).transpose(1, 2)  # (B, H * W, 3): the values, colours
+    missing = mask.flatten(1) == 0  # (B, H * W)
+    q = k.transpose(1, 2)[missing].view(len(image), -1, 24)  # (B, n, 24): the queries, the hole alone
+    scores = 10 * q @ k  # (B, n, H * W)
+    weight = scores.masked_fill(missing[:, None], -torch.inf).softmax(-1)  # (B, n, H * W)
+    return weight @ v, weight  # (B, n, 3)
 
 
 def painted(net, image, mask):
@@ -440,6 +451,8 @@ for name, low, high, side in (
 #
 # ## Neighbours support each other
 #
+# {{ minutes 7 }}
+#
 # Now the cups, larger than any picture of the training, with a period of 16. Each pixel of the hole looks for itself, and takes a little from many places. The paper has two remedies. It compares and pastes **patches** of 3 x 3. And it lets neighbours **support** each other: *if $j$ fits $i$, then one step to the right of $j$ should fit one step to the right
 # of $i$.* So to each score are added those of the eight neighbouring pairs ($i$ and $j$ are places now, each a row and a column):
 #
@@ -487,6 +500,8 @@ widgets.AttentionExplorer(
 # %% [markdown]
 # ## The coloured map
 #
+# {{ minutes 5 }}
+#
 # One picture for all places, the **coloured attention map**: each place is coloured by **where its most attended patch lies, relative to itself**. The literature draws it so ([@yu2018generative]): *white* looks at itself, *pink* to the bottom left, *green* to the top right; the stronger, the farther. Four fields whose answer you can work out in your head:
 
 # %%
@@ -522,7 +537,7 @@ cut = (slice(None), slice(16, 32), slice(18, 34))  # the hole and a rim around i
 def where(weights):
     """The field (2, h, w) of weights (1, h, w, h, w), 0 outside the hole."""
     h, w = weights.shape[1:3]
-    best = weights[0].flatten(2).argmax(-1)
+    best = weights[0].flatten(2).argmax(-1)  # (h, w, h * w) -> (h, w)
     steps = torch.stack([best // w - torch.arange(h)[:, None], best % w - torch.arange(w)])
     return steps * (hole[0] == 0)
 
@@ -541,6 +556,8 @@ for name in ("single pixels", "patches, with support"):
 # With support the corner is copied in pieces. But there are several pieces still, and no seam is to be seen where they meet: the cups are all equal, so each piece may come from another one. **A map says from where something was copied, not whether it fits.** For that, look at the picture.
 #
 # ## Look twice: coarse, then fine
+#
+# {{ minutes 5 }}
 #
 # In the middle of a large hole the surroundings say nothing. But after a first, vague filling they do say something! So fill it, **call the result a whole picture, and look again.** Same weights, no further training; the second time the features see the first filling.
 
@@ -601,6 +618,8 @@ viz.show(
 #
 # ## Where copying ends
 #
+# {{ minutes 4 }}
+#
 # Cups on a shelf are a gift. Three pictures, from such gifts to a photograph in which hardly anything repeats:
 
 
@@ -650,6 +669,8 @@ viz.show(
 # *How this was computed: one picture each, one hole, mean absolute error over it.* Go down the column of the attention. Copying can only give what is there. The cups are all there. Of the mast, whose struts nearly repeat, the pieces that it pastes are broken, but they are struts; look below the pictures what that is worth. In the tissue nothing fits, it pastes something that does not belong, and a smooth guess is nearer to the truth, pixel by pixel. (Sharp and wrong loses against blurred and vague in every mean error; [how good is a filling?](unit:metrics)) A network for all kinds of pictures has to do both, **copy and invent**.
 #
 # ## The network: copy and invent
+#
+# {{ minutes 8 }}
 #
 # That is the network which the course project of [gated convolution](unit:gated_convolution) tested ([@yu2018generative], [@yu2019freeform]). It has two stages:
 #
@@ -715,6 +736,8 @@ for name, modules in parts.items():
 #
 # ## Is it used?
 #
+# {{ minutes 4 }}
+#
 # The course's own network, the one that failed at the cups, has an attention too: at its narrowest place, 8 x 8, each place asks all others, as in a transformer ([@vaswani2017attention]). There the query $q$, the key $k$ (what a place is compared by) and the **value** $v$ (what is copied) are three learned
 # maps of the features, each with $d$ numbers a place. The score is $q \cdot k / \sqrt{d}$, not normalised, and several such attentions, *heads*, work side by side. Without any mask, since the holes have been filled by then. It costs time. What is it worth?
 
@@ -749,6 +772,8 @@ print(f"on these pictures the attention of this network {verdict}")
 # out and measure.
 #
 # ## Check yourself
+#
+# {{ minutes 4 }}
 
 # %%
 predict("attention/batch_nan")
