@@ -135,7 +135,7 @@ def join(found: Iterable[Found], roster: Roster | None) -> Joined:
         if len(fits) == 1:
             claims.setdefault(fits[0].id, []).append(file)
         else:
-            why = f"{len(fits)} students of the roster fit" if fits else "nobody of the roster fits"
+            why = f"{len(fits)} students of the roster fit" if fits else "nobody of the roster fits; add a line for them, or correct one"
             joined.strangers.append((file, why))
     for student, files in claims.items():
         if len(files) == 1:
