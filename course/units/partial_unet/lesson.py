@@ -8,6 +8,7 @@
 
 # %%
 import torch
+import torch.nn.functional as F
 
 import inpaintlib
 from course.checks import predict
@@ -142,7 +143,31 @@ for name, known in trace.items():
 #
 # ## Two masks in one window
 #
-# So at a concatenation two histories meet. A place then counts once for each *channel* of which it is known. In the deepest `merge`, for instance, 256 channels come from below and 256 over the skip; in a window in which all nine places are known below, and three beside:
+# Here is the whole network, as its `forward` runs it, with a shape beside each line. `B` is the number of pictures, `C` and `S` are channels, `H` is the side at which a stage works: 32, 16, 8 and 4 on the way down, and the same backwards.
+
+# %% tags=["compare"]
+x, known, skips = 2 * four - 1, square, []  # (B, 3, 32, 32), (B, 1, 32, 32)
+with torch.no_grad():
+    for stage in unet.down:
+        x, known = stage.keep(x, known)  # (B, C, H, H), (B, 1, H, H)
+        x = F.relu(x)  # (B, C, H, H)
+        skips.append((x, known))  # put aside, with its mask
+        x, known = stage.halve(x, known)  # (B, C, H/2, H/2), (B, 1, H/2, H/2)
+        x = F.relu(stage.norm(x))  # (B, C, H/2, H/2)
+    for stage in unet.up:
+        skip, skip_known = skips.pop()  # (B, S, H, H), (B, 1, H, H)
+        x = F.interpolate(x, scale_factor=2)  # (B, C, H, H), from H/2
+        known = F.interpolate(known, scale_factor=2)  # (B, 1, H, H)
+        both = [(known, x.shape[1]), (skip_known, skip.shape[1])]  # two masks, for C and for S channels
+        x = torch.cat([x, skip], dim=1)  # (B, C + S, H, H)
+        x, known = stage.merge(x, both)  # (B, C, H, H), (B, 1, H, H)
+        x, known = stage.refine(F.relu(x), known)  # (B, C/2, H, H); 3 channels in the last stage
+        x = F.relu(stage.norm(x))
+    x, known = unet.head(x, known)  # (B, 3, 32, 32), (B, 1, 32, 32)
+    print("the same as the network:", torch.allclose(torch.sigmoid(x), unet(four, square), atol=1e-6))
+
+# %% [markdown]
+# The line with `both` is the new one. At a concatenation two histories meet. A place then counts once for each *channel* of which it is known. In the deepest `merge`, for instance, 256 channels come from below and 256 over the skip; in a window in which all nine places are known below, and three beside:
 
 # %% tags=["compare"]
 below, beside = 9, 3
