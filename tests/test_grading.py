@@ -30,7 +30,7 @@ from course.grading.attempt import Subject
 from course.grading.exercise import load
 from course.grading.grade import grade_one
 from course.grading.limits import Limits
-from course.grading.plan import Plan, flags, make_plan
+from course.grading.plan import Plan, defined, flags, make_plan
 from course.grading.process import Process
 from course.grading.repair import as_python, parses
 from course.grading.result import SubmissionResult
@@ -156,6 +156,15 @@ def test_only_what_may_matter_is_run_and_the_imports_first(tmp_path):
     plan = plan_of(notebook, tmp_path)
     ran = [cell.name for cell in plan.cells]
     assert ran[0] == "set-up convolution-003" and "more-3" not in ran and ran[-1] == "convolution-mean_filter" and plan.notes == []
+
+
+def test_given_classes_are_run_first_even_if_they_were_deleted(tmp_path):
+    notebook = solved("context_encoder")
+    notebook["cells"] = [cell for cell in notebook["cells"] if "class Critic" not in "".join(cell["source"])]
+    own = exercise("context_encoder")
+    plan = make_plan(read(written(tmp_path, notebook)), own.coded, own.set_up)
+    order = [name for cell in plan.cells for name in defined(cell.source)]
+    assert order[:2] == ["Generator", "Critic"] and "train_step" in order
 
 
 def test_a_stub_that_was_left_below_does_not_undo_an_answer(tmp_path):

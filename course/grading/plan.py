@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,12 +39,12 @@ def make_plan(submission: Submission, tasks: Sequence[Task], set_up: Sequence[Ce
     """Plan a submission.
 
     Cells tagged ``experiment`` are left out, and so is everything behind the last definition; a stub below a written answer (a cell that
-    was duplicated) does not undo it. The cells with the imports are run first even if they were deleted or moved.
+    was duplicated) does not undo it. What the notebook brings along is run first, even if it was deleted, broken or moved.
 
     Args:
         submission: what was handed in.
         tasks: what is asked.
-        set_up: the cells with imports of the notebook that was handed out.
+        set_up: see :func:`set_up_cells`.
     """
     plan = Plan([], {task.id: _names(task, submission) for task in tasks})
     wanted = {name for names in plan.names.values() for name in names}
@@ -68,14 +68,14 @@ def make_plan(submission: Submission, tasks: Sequence[Task], set_up: Sequence[Ce
     return plan
 
 
-def set_up_cells(notebook: Path) -> list[Cell]:
-    """The cells with imports of a notebook as it was handed out; none where it is missing."""
+def set_up_cells(notebook: Path, given: Collection[str] = ()) -> list[Cell]:
+    """What a notebook brings along as it was handed out: its imports, and the cells with these classes; nothing where it is missing."""
     try:
         cells = json.loads(notebook.read_text("utf-8"))["cells"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
     sources = [(str(cell.get("id", i)), "".join(cell["source"])) for i, cell in enumerate(cells) if cell["cell_type"] == "code"]
-    return [Cell(name, source) for name, source in sources if _only_imports(source)]
+    return [Cell(name, source) for name, source in sources if _only_imports(source) or not set(given).isdisjoint(defined(source))]
 
 
 def flags(task: Task, submission: Submission) -> list[str]:
