@@ -309,7 +309,7 @@ def test_an_environment_that_torchrun_did_not_make(monkeypatch, environment, mes
         ranks.join("cpu")
     with pytest.raises(ValueError, match=message):
         short(tiny())
-    assert cli.main(["partial_unet"]) == 1
+    assert cli.main(["partial_unet"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ") and re.search(message, said) and said.count("\n") == 1
 

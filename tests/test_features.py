@@ -288,13 +288,19 @@ def test_the_command_writes_weights_and_a_card(folder, tmp_path, monkeypatch, ca
 
 
 def test_mistakes_end_with_one_line_that_helps(capsys, tmp_path):
-    assert train.main(["train", "small", "--data", "photos", "--limit", "20"]) == 1
+    assert train.main(["train", "small", "--data", "photos", "--limit", "20"]) == 2
     assert "expected the same ones in both splits" in capsys.readouterr().err
-    assert train.main(["train", "small", "--data", str(tmp_path / "nowhere")]) == 1
+    assert train.main(["train", "small", "--data", str(tmp_path / "nowhere")]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ") and "nowhere" in said and said.count("\n") == 1
     with pytest.raises(ValueError, match="at least one full batch"):
         train.fit_classifier(Small(2), pictures(8, 0), epochs=1, batch_size=16)
+    with pytest.raises(ValueError, match="batch_size 0"):
+        train.fit_classifier(Small(2), pictures(8, 0), epochs=1, batch_size=0)
+    with pytest.raises(ValueError, match="lr is -1; expected a number above 0"):
+        train.fit_classifier(Small(2), pictures(8, 0), epochs=1, batch_size=8, lr=-1)
+    assert train.main(["train", "small", "--threads", "-2"]) == 2
+    assert "--threads is -2; expected at least 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", NETWORKS)

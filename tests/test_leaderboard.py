@@ -419,7 +419,7 @@ def test_a_broken_one_among_others_and_alone(mine, tmp_path, capsys):
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_the_work(words, message, mine, tmp_path, capsys):
-    assert command(tmp_path, *(word.format(mine=mine) for word in words)) == 1
+    assert command(tmp_path, *(word.format(mine=mine) for word in words)) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out" / "leaderboard.json").exists()
 

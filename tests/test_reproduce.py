@@ -155,11 +155,11 @@ def test_a_study_killed_half_way_goes_on(tmp_path: Path) -> None:
 
 
 def test_messages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(words("s4", tmp_path, "--seeds", "0")) == 1
+    assert cli.main(words("s4", tmp_path, "--seeds", "0")) == 2
     assert "--seeds is 0; expected at least 1" in capsys.readouterr().err
     (tmp_path / "depth2-0").mkdir()
     (tmp_path / "depth2-0" / "part.json").write_text("{}")
-    assert cli.main(words("s4", tmp_path)) == 1
+    assert cli.main(words("s4", tmp_path)) == 2
     assert "--resume" in capsys.readouterr().err
     assert cli.command_line(["s4", "--resume", "--runs=/home/me/a", "--out", "/tmp/b.md"]) == (
         "python -m inpaintlib.reproduce s4 --runs=a --out b.md"

@@ -181,7 +181,7 @@ def test_a_run_in_this_process_from_start_to_weights(tmp_path, capsys, monkeypat
     _, _, card = load_pretrained(tmp_path / "deep/er/mine.safetensors")
     assert card["about"] == "A run of a test." and card["loss"] == "hole_mse" and card["schedule"] == "step" and "boxes" in card["masks"]
     assert (tmp_path / "runs/partial_unet/log.jsonl").exists()
-    assert cli.main([*TINY, *how]) == 1
+    assert cli.main([*TINY, *how]) == 2
     assert "already holds a run" in capsys.readouterr().err
 
 
@@ -197,10 +197,10 @@ def test_a_run_goes_on_from_trained_weights_and_the_card_tells_the_whole_story(t
     assert weights and all(torch.allclose(before[key], after[key], atol=1e-6) for key in weights)
     assert card["started from"].startswith("1.0 epochs") and old["command"] in card["started from"]
     capsys.readouterr()
-    assert cli.main([*still, "--option", "squeeze=False", "--start", "first/partial_unet.safetensors", "--out", "third"]) == 1
+    assert cli.main([*still, "--option", "squeeze=False", "--start", "first/partial_unet.safetensors", "--out", "third"]) == 2
     said = capsys.readouterr().err
     assert "these weights were made with" in said and "squeeze" in said and not Path("third").exists()
-    assert cli.main(["vanilla_unet", *TINY[3:], *how, "--start", "first/partial_unet.safetensors", "--out", "third"]) == 1
+    assert cli.main(["vanilla_unet", *TINY[3:], *how, "--start", "first/partial_unet.safetensors", "--out", "third"]) == 2
     assert "vanilla_unet does not take" in capsys.readouterr().err
 
 
@@ -243,7 +243,7 @@ def test_a_mixture_of_masks_is_measured_family_by_family(tmp_path, capsys):
 )
 def test_mistakes_end_with_one_line_that_helps(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(arguments) == 1
+    assert cli.main(arguments) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ") and message in said and said.count("\n") == 1 and not list(tmp_path.iterdir())
 

@@ -152,6 +152,6 @@ def test_where_tensorboard_is_missing_that_is_said_before_the_training(tmp_path,
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ImportError, match=r'TensorBoard was asked for, and is not installed .*pip install "inpaintlib\[train\]"'):
         TensorBoard()
-    assert cli.main(["partial_unet", "--data", "photos", "--epochs", "1", "--out", str(tmp_path / "run"), "--tensorboard"]) == 1
+    assert cli.main(["partial_unet", "--data", "photos", "--epochs", "1", "--out", str(tmp_path / "run"), "--tensorboard"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: TensorBoard was asked for") and not (tmp_path / "run").exists()

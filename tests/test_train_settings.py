@@ -145,7 +145,7 @@ def test_a_gpu_that_is_not_there_on_the_command_line_and_in_the_environment(caps
     from inpaintlib.train import cli, detector
 
     for main, words in ((cli.main, ["partial_unet"]), (detector.main, []), (features_train.main, ["train", "small"])):
-        assert main([*words, "--device", "cuda"]) == 1
+        assert main([*words, "--device", "cuda"]) == 2
         said = capsys.readouterr().err
         assert said.startswith("error: ") and "'cuda' was asked for" in said and said.count("\n") == 1
     monkeypatch.setenv("INPAINTLIB_DEVICE", "cuda")

@@ -55,10 +55,12 @@ def fit_classifier(
         tell: called with a line of progress after each epoch.
 
     Raises:
-        ValueError: fewer images than a batch holds, or no epochs.
+        ValueError: fewer images than a batch holds, no epochs, or a learning rate that is not above 0.
     """
-    if len(images) < batch_size or not epochs > 0:
+    if not 1 <= batch_size <= len(images) or not epochs > 0:
         raise ValueError(f"{len(images)} images, batch_size {batch_size}, epochs {epochs}; expected at least one full batch, and an epoch.")
+    if not lr > 0:
+        raise ValueError(f"lr is {lr}; expected a number above 0.")
     place, rng = next(network.parameters()).device, torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(network.parameters(), lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
     rate, per_epoch = schedules.one_cycle(warmup=0.25), len(images) // batch_size
@@ -128,26 +130,30 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0 done, 1 an error that is explained."""
+    """Run the command; returns its exit status: 0 done, 2 it cannot be run as asked."""
     arguments = sys.argv[1:] if arguments is None else arguments
     args = parser().parse_args(arguments)
     try:
         train(args, shlex.join(["python", "-m", "inpaintlib.features", *(report.plain_path(word) for word in arguments)]))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2
     return 0
 
 
 def train(args: argparse.Namespace, command: str) -> Path:
     """Load, train, measure, save; returns where the weights are."""
     place = choose_device(args.device)
-    if args.threads:
+    if args.threads is not None:
+        if args.threads < 1:
+            raise ValueError(f"--threads is {args.threads}; expected at least 1.")
         torch.set_num_threads(args.threads)
     seed = SEEDS[args.name] if args.seed is None else args.seed
     images, test = data.load_images(args.data, "train", limit=args.limit), data.load_images(args.data, "test")
     if images.classes != test.classes:
         raise ValueError(f"the classes to learn are {images.classes}, those to test {test.classes}; expected the same ones in both splits.")
+    folder = Path(args.out or f"runs/features_{args.name}")
+    folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     torch.manual_seed(seed)
     network = NETWORKS[args.name](classes=len(images.classes)).to(place)
     count = sum(p.numel() for p in network.parameters())
@@ -181,6 +187,6 @@ def train(args: argparse.Namespace, command: str) -> Path:
         "test images": f"{len(test)}, {test.source}",
         "accuracy": {"test images": round(tested, 4), "training images": round(trained, 4)},
     }
-    path = save_pretrained(network, Path(args.out or f"runs/{network.name}") / f"{network.name}.safetensors", card)
+    path = save_pretrained(network, folder / f"{network.name}.safetensors", card)
     print(f"weights and card: {path}, {path.with_suffix('.md').name}")
     return path

@@ -40,6 +40,10 @@ measured anew. What your function reads from elsewhere, a file for example, is n
 """
 
 
+class NothingMeasured(ValueError):
+    """Every inpainter failed: there is no table."""
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
@@ -70,14 +74,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0 done, 1 an error, or an added inpainter that is in no table, 130 interrupted."""
+    """Run the command; returns its exit status: 0 done, 1 an added inpainter is in no table, 2 cannot be run as asked, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     args = parser().parse_args(arguments)
     try:
         return leaderboard(args, arguments)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 1 if isinstance(error, NothingMeasured) else 2
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "inpaintlib.leaderboard", *arguments])
         print(f"\nstopped; what was measured is kept. To go on:\n  {again}", file=sys.stderr)
@@ -123,7 +127,7 @@ def assemble(
     """Average and rank what was measured.
 
     Raises:
-        ValueError: nothing could be measured.
+        NothingMeasured: every inpainter failed.
     """
     groups = []
     for kind, measured in done.measured.items():
@@ -133,7 +137,7 @@ def assemble(
             groups.append(Group.of(kind, count, hole, (images_sha256(images, count), masks.sha256(known[:count])), measured))
     if not groups:
         reasons = "; ".join(f"{f.inpainter}: {f.why}" for f in done.failures[:3])
-        raise ValueError(f"there is nothing to make a table of. {reasons}")
+        raise NothingMeasured(f"there is nothing to make a table of. {reasons}")
     about = {e.name: {"about": e.about, "parameters": e.parameters, "fingerprint": e.fingerprint} for e in everybody}
     clock = "of one processor core, what other programs took not counted" if core_clock(device) else "by the clock on the wall"
     made = {

@@ -55,14 +55,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0 done, 1 an error that is explained, 130 interrupted."""
+    """Run the command; returns its exit status: 0 done, 1 failed on the way, 2 cannot be run as asked, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     args = parser().parse_args(arguments)
     try:
         path = reproduce(args, arguments)
     except (ValueError, Diverged, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 1 if isinstance(error, Diverged) else 2
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "inpaintlib.reproduce", *(word for word in arguments if word != "--resume"), "--resume"])
         print(f"\nstopped; what is finished is kept. To go on:\n  {again}", file=sys.stderr)
@@ -83,6 +83,8 @@ def reproduce(args: argparse.Namespace, arguments: list[str]) -> Path:
     folder = Path(args.runs or f"runs/reproduce/{args.seed}-{args.budget}")
     page = folder / f"{args.seed}.md" if args.budget == "test" else Path(f"docs/results/{args.seed}.md")
     check_folder(folder, args.resume)
+    path = Path(args.out) if args.out else page
+    path.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     study = Study(
         name=args.seed, budget=args.budget, seeds=args.seeds, folder=folder, command=command_line(arguments),
         images=data.load_images(args.data, "train", limit=512 if args.budget == "test" else None),
@@ -91,7 +93,6 @@ def reproduce(args: argparse.Namespace, arguments: list[str]) -> Path:
     )  # fmt: skip
     print(f"data: {study.images.source}", flush=True)
     written = importlib.import_module(f"inpaintlib.reproduce.{args.seed}").run(study)
-    path = Path(args.out) if args.out else page
     written.write(path)
     return path
 

@@ -172,7 +172,7 @@ def command_line(arguments: list[str]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0 done, 1 an error that is explained, 130 interrupted."""
+    """Run the command; returns its exit status: 0 done, 1 failed on the way, 2 cannot be run as asked, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     with one_voice():  # where torchrun started several processes, all of them read the same arguments
         args = parse(arguments)
@@ -185,7 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, Diverged, OSError, ImportError) as error:
         if speaks_first():
             print(f"error: {error}" + (f" To go on:\n  {again}" if isinstance(error, PeerLost) else ""), file=sys.stderr)
-        return 1
+        return 1 if isinstance(error, (PeerLost, Diverged)) else 2
     except KeyboardInterrupt as interrupt:
         if speaks_first():
             print(f"\n{str(interrupt) or 'stopped'}. To go on:\n  {again}", file=sys.stderr)
@@ -252,6 +252,8 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
     if held_out is not None:
         watch += [Evaluate(held_out, family, every=args.evaluate), Samples(held_out, family, every=args.evaluate)]
 
+    if args.export and ranks.first:
+        export.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     train_it: Any = fit_adversarial if against else fit
     history = train_it(
         model, images, bank, loss, **against,

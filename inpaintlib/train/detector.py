@@ -177,7 +177,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0 done, 1 an error that is explained, 130 interrupted."""
+    """Run the command; returns its exit status: 0 done, 1 failed on the way, 2 cannot be run as asked, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     args = parser().parse_args(arguments)
     start = ["python", "-m", "inpaintlib.train.detector"]
@@ -187,7 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _train(args, shlex.join([*start, *(report.plain_path(word) for word in arguments if word != "--resume")]), stop)
     except (ValueError, Diverged, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 1 if isinstance(error, Diverged) else 2
     except KeyboardInterrupt as interrupt:
         again = shlex.join([*start, *(word for word in arguments if word != "--resume"), "--resume"])
         print(f"\n{str(interrupt) or 'stopped'}. To go on:\n  {again}", file=sys.stderr)
@@ -199,7 +199,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _train(args: argparse.Namespace, command: str, stop: threading.Event) -> int:
     """Fill, train, measure, save."""
     place = choose_device(args.device)
-    if args.threads:
+    if args.threads is not None:
+        if args.threads < 1:
+            raise ValueError(f"--threads is {args.threads}; expected at least 1.")
         torch.set_num_threads(args.threads)
     family = masks.parse(args.masks)
     seen, unseen = ({name: inpainter(name) for name in names.split(",") if name} for names in (args.inpainters, args.unseen))
