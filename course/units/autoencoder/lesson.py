@@ -4,6 +4,8 @@
 # %% [markdown]
 # ## A picture through a keyhole
 #
+# {{ minutes 5 }}
+#
 # A small picture is 32 x 32 pixels in three colours: 3,072 numbers. Suppose that you may send only a few of them to a friend, who has to rebuild the picture.
 # **How few are enough to recognise it?** Below, each picture was squeezed through 8, 48 and 200 numbers.
 
@@ -55,6 +57,8 @@ viz.show(
 #
 # ## One neuron
 #
+# {{ minutes 5 }}
+#
 # A *neuron* multiplies its inputs by weights, adds them up, adds a bias, and sends the result through a bent function, here $\mathrm{ReLU}(z) = \max(0, z)$:
 #
 # $$ y = \mathrm{ReLU}(w_1 x_1 + w_2 x_2 + w_3 x_3 + b). $$
@@ -93,6 +97,8 @@ print("softmax of (1, 2, 3):", torch.softmax(torch.tensor([1.0, 2.0, 3.0]), 0))
 #
 # ## How it learns
 #
+# {{ minutes 5 }}
+#
 # Show it an example, compare its answer with the right one by a number that is larger the worse it is, the *loss*, and ask of each weight: *if I raise you a little, does the loss grow or shrink?* That is the derivative; those of all weights together are the *gradient*. Then move every weight a small step downhill, as you did with [nine numbers of a kernel](unit:convolution).
 # The chain rule gives all derivatives in one pass from the end to the start (*backpropagation*). Two neurons in a row, without biases, show how. Forwards: $z = w_1 x$, $a = \mathrm{ReLU}(z)$, $y = w_2 a$, and the loss is $L = (y - t)^2$.
 # With $x = 2$, $w_1 = 1.5$, $w_2 = 0.5$ and the right answer $t = 1$ one gets $z = a = 3$ and $y = 1.5$. Now backwards, each line from one that is already there:
@@ -128,6 +134,8 @@ for step in range(4):
 # (With the ReLU this neuron would have stayed as it is: its sum was negative, there the ReLU is flat, and a flat place has no downhill. Such a neuron is called dead.)
 #
 # ## Which way downhill? Optimisers on one small problem
+#
+# {{ minutes 10 }}
 #
 # With two weights we can watch. The loss is a long narrow valley, steep across and shallow along, as losses of networks often are. Each method starts at the same place, takes 60 steps, and has a step size
 # that was chosen for it by hand.
@@ -199,6 +207,8 @@ for lr in (0.01, 0.06, 0.07):
 #
 # ## A batch at a time
 #
+# {{ minutes 5 }}
+#
 # A real loss is a mean over all images. To look at all of them before each step would be slow, so each step takes a few, a *batch*: its mean derivative points downhill *on average*. One pass over all images is an *epoch*, one step an *iteration*.
 
 # %%
@@ -210,6 +220,8 @@ print(f"{images:,} images in batches of {batch}: {images // batch:,} iterations 
 
 # %% [markdown]
 # ## Why convolutions?
+#
+# {{ minutes 5 }}
 #
 # A layer of neurons in which each looks at *every* number of the picture is called fully connected. Compare it with a convolution, a neuron that looks at 3 x 3 pixels and is used again at each place. (The pictures
 # below are moved in a circle: what leaves on one side comes in on the other, so that nothing is lost at the border.)
@@ -245,6 +257,8 @@ print("fully connected, the same:", torch.allclose(dense_moved, moved_dense, ato
 # | picture of another size | impossible | no difference |
 #
 # ## A convolutional autoencoder
+#
+# {{ minutes 20 }}
 #
 # *Encoder*: convolutions with stride 2 make the picture smaller and its channels more. *Decoder*: the way back. In the middle is the *bottleneck*; what stands there is called the *code*, or a point in *latent space*. Nobody labels anything: the right answer is the input itself.
 #
@@ -376,6 +390,8 @@ predict("autoencoder/wide_code")
 # %% [markdown]
 # ## Round the bottleneck: skip connections
 #
+# {{ minutes 10 }}
+#
 # For inpainting the bottleneck is a strange guest: most pixels are *known*, and it forgets their details. The **U-Net** keeps it for what it is good at, an overview, and lets details pass beside it: what the encoder saw at each resolution is handed to the decoder at the same resolution
 # (a *skip connection*, by concatenation of channels). With three resolutions:
 #
@@ -442,6 +458,8 @@ viz.show(
 #
 # ## Seven million numbers, counted
 #
+# {{ minutes 5 }}
+#
 # Two of the projects behind this course used a U-Net with five resolutions. A convolution from $C$ to $C'$ channels with a $k\times k$ kernel has $C'(C k^2 + 1)$ *parameters*, weights and biases together: every output channel has a weight for each
 # input channel and place, and a bias. For transposed convolutions the formula is the same; here their kernels are 2 x 2.
 
@@ -473,6 +491,8 @@ viz.show(
 # Most of the network's parameters look at pictures of a few pixels. Whether they are worth it is the question of [depth](unit:depth).
 #
 # ## Over-fitting
+#
+# {{ minutes 10 }}
 #
 # How well a network does on the pictures it was trained on says little. Here one learns to fill lines in **16** pictures, again and again. In each round we also look at pictures that it never sees.
 
@@ -527,6 +547,8 @@ viz.show(
 #
 # ## The loop that the course uses
 #
+# {{ minutes 5 }}
+#
 # `train.fit` is the loop from above with what one misses after an hour of training: it can be interrupted and resumed to the bit, keeps a log, watches held-out pictures, and names the cause when a loss becomes NaN ("not a number",
 # what comes of 0 / 0 or of numbers that grew beyond all bounds).
 
@@ -555,6 +577,8 @@ viz.show(
 
 # %% [markdown]
 # ## Check yourself
+#
+# {{ minutes 5 }}
 
 # %%
 predict("autoencoder/check_skips")
