@@ -73,8 +73,7 @@ class CoarseToFine(Inpainter):
             gated(w1, w1, stride=2), gated(w1, w2),
             gated(w2, w4, stride=2), gated(w4, w4), gated(w4, w4, activation=F.relu),
         )  # fmt: skip
-        # At least half of a patch must be known. The original asks for all of it, which in small pictures would leave next to none.
-        self.attention = ContextualAttention(rate=rate, min_known=0.5)
+        self.attention = ContextualAttention(rate=rate)  # copies from patches of known cells only
         self.copy = nn.Sequential(gated(w4, w4), gated(w4, w4))
         self.merge = _decoder(2 * w4, w1)
 
@@ -88,6 +87,7 @@ class CoarseToFine(Inpainter):
         coarse = torch.tanh(self.coarse(damaged(image, mask)))
         x = composite(coarse, 2 * image - 1, mask)  # the second stage sees a whole picture
         look = self.look(x)
+        # A cell of 4 x 4 pixels counts as known from half of them on: in small pictures thin holes would else leave no patch to copy from.
         known = (F.avg_pool2d(mask, 4) >= 0.5).to(mask.dtype)
         copied, field = self.attention(look, mask=known)
         refined = torch.tanh(self.merge(torch.cat([self.invent(x), self.copy(copied)], dim=1)))
