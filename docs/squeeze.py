@@ -1,7 +1,7 @@
 """What S0's table loses by squeezing through 3 channels before its head: two runs alike but for that, on the frozen test masks.
 
     python -m inpaintlib.train partial_unet --option squeeze=true  ... --out runs/squeeze
-    python -m inpaintlib.train partial_unet --option squeeze=false ... --out runs/no_squeeze
+    python -m inpaintlib.train partial_unet --option squeeze=false ... --out runs/no_squeeze    (docs/results/squeeze.md has the whole line)
     python docs/squeeze.py runs/squeeze/partial_unet.safetensors runs/no_squeeze/partial_unet.safetensors
 
 writes docs/results/squeeze.md.
@@ -9,7 +9,7 @@ writes docs/results/squeeze.md.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from inpaintlib import data, evaluation, masks, models
@@ -68,4 +68,8 @@ def _text(gain: evaluation.Interval) -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("squeezed", help="weights of the network with the squeeze")
+    parser.add_argument("free", help="weights of the one without")
+    given = parser.parse_args()
+    main(given.squeezed, given.free)

@@ -196,9 +196,9 @@ def test_the_command_writes_weights_and_a_card(tmp_path, capsys):
     assert list(rows) == ["mean_fill (learned from)", "navier_stokes (learned from)", "fast_marching (never seen)"]
     assert all(0 <= value <= 1 for row in rows.values() for value in row.values())
     assert str(tmp_path) not in json.dumps(card) and card["command"].startswith("python -m inpaintlib.train.detector --data photos")
-    assert work.main(how) == 1
+    assert work.main(how) == 2
     assert "already holds a run" in capsys.readouterr().err
-    assert work.main(["--inpainters", "magic"]) == 1
+    assert work.main(["--inpainters", "magic"]) == 2
     assert capsys.readouterr().err.startswith("error: there is no inpainter 'magic'")
 
 
@@ -214,3 +214,11 @@ def test_the_shipped_detector_finds_what_it_learned_from():
     assert min(row["dice"] for row in table.values()) > everything + 0.2
     assert min(row["recall"] for row in table.values()) > suspected + 0.3
     assert model.card is not None and model.card["quality on the test images"]
+
+
+def test_so_few_pictures_that_an_inpainter_gets_none_and_no_inpainter_at_all(capsys):
+    two = data.load_images("photos", "train", limit=2)
+    filled = work.fill(two, dict.fromkeys("abcd", baselines.mean_fill), masks.lines)
+    assert len(filled) == 2 and filled.classes == ("a", "b", "c", "d", "untouched")
+    assert work.main(["--inpainters", ","]) == 2
+    assert "expected at least one, such as mean_fill" in capsys.readouterr().err

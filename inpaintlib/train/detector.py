@@ -76,6 +76,8 @@ def fill(
     filled = torch.cat([images.images, torch.zeros_like(images.images[:, :1])], dim=1)  # (N, 4, H, W)
     for label, paint in enumerate(inpainters.values()):
         for places in (labels == label).nonzero()[:, 0].split(500):
+            if not len(places):  # few images: chance left none for this one
+                continue
             mask = family(len(places), (height, width), generator=rng)
             picture = paint(images.float(places), mask)
             filled[places] = torch.cat([picture.mul(255).round().to(torch.uint8), 255 * (1 - mask)], dim=1)
@@ -204,6 +206,8 @@ def _train(args: argparse.Namespace, command: str, stop: threading.Event) -> int
             raise ValueError(f"--threads is {args.threads}; expected at least 1.")
         torch.set_num_threads(args.threads)
     family = masks.parse(args.masks)
+    if not any(args.inpainters.split(",")):
+        raise ValueError(f"--inpainters is {args.inpainters!r}; expected at least one, such as {SEEN}.")
     seen, unseen = ({name: inpainter(name) for name in names.split(",") if name} for names in (args.inpainters, args.unseen))
     kinds = list(family.families) if isinstance(family, masks.Mixture) else [args.masks.strip()]
     torch.manual_seed(args.seed)
