@@ -29,7 +29,7 @@ class Exercise:
     Args:
         topic: its unit.
         tasks: all of its tasks, in order.
-        set_up: the cells with imports, and with given classes, of the notebook as it was handed out.
+        set_up: what the notebook brings along as it was handed out, imports and given functions.
         visible: task id -> the cases of its visible check.
         hidden: task id -> cases drawn from the instructor's key; empty without one.
         key: the instructor's, or None.
@@ -101,7 +101,7 @@ def load(topic: str, key: bytes | None, hidden: int = HIDDEN, tree: Tree | None 
     return Exercise(
         topic,
         tasks,
-        tuple(set_up_cells(handed_out[0], {name for task in coded for name in task.given})) if handed_out else (),
+        tuple(set_up_cells(handed_out[0], [task.function for task in coded])) if handed_out else (),
         {task.id: [*task.corners, *draw_cases(task, EXAMPLES, 0)] for task in coded},
         _drawn(topic, coded, key, hidden) if key is not None else {task.id: [] for task in coded},
         key,

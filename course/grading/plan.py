@@ -68,14 +68,21 @@ def make_plan(submission: Submission, tasks: Sequence[Task], set_up: Sequence[Ce
     return plan
 
 
-def set_up_cells(notebook: Path, given: Collection[str] = ()) -> list[Cell]:
-    """What a notebook brings along as it was handed out: its imports, and the cells with these classes; nothing where it is missing."""
+def set_up_cells(notebook: Path, asked: Collection[str] = ()) -> list[Cell]:
+    """What a notebook brings along as it was handed out: imports, and the functions and classes that it gives; nothing where it is missing.
+
+    Args:
+        notebook: the file.
+        asked: names of the functions that the tasks ask for.
+    """
     try:
         cells = json.loads(notebook.read_text("utf-8"))["cells"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    sources = [(str(cell.get("id", i)), "".join(cell["source"])) for i, cell in enumerate(cells) if cell["cell_type"] == "code"]
-    return [Cell(name, source) for name, source in sources if _only_imports(source) or not set(given).isdisjoint(defined(source))]
+    own = {"student", "experiment"}
+    code = [cell for cell in cells if cell["cell_type"] == "code" and own.isdisjoint(cell["metadata"].get("tags", []))]
+    found = [Cell(str(cell.get("id", i)), "".join(cell["source"])) for i, cell in enumerate(code)]
+    return [cell for cell in found if _only_gives(cell.source) and set(asked).isdisjoint(defined(cell.source))]
 
 
 def flags(task: Task, submission: Submission) -> list[str]:
@@ -115,9 +122,11 @@ def _defines(source: str) -> bool:
     return any(isinstance(node, kinds) for node in ast.walk(_tree(source)))
 
 
-def _only_imports(source: str) -> bool:
-    body = _tree(source).body
-    return bool(body) and all(isinstance(node, ast.Import | ast.ImportFrom) for node in body)
+def _only_gives(source: str) -> bool:
+    """Whether a cell imports or defines something, and does nothing else but show it."""
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    rest = [node for node in _tree(source).body if not isinstance(node, ast.Expr)]
+    return bool(rest) and all(isinstance(node, kinds) for node in rest)
 
 
 def _problem(source: str) -> str:
