@@ -2,12 +2,13 @@
 # {{ head }}
 
 # %% [markdown]
-# Now your own photograph. Three small functions first, which you will need for your measurement: a hole that moves, tiles that meet, a choice that judges itself fairly. Then the report.
+# Now your own photograph. Three small functions first: a hole that moves and a choice that judges itself fairly, which your measurement needs, and tiles that meet. Then the report, which is most of the work: leave it two thirds of the time. If you would like to see your photograph first, begin with task 4; it leads to a first filling in four short cells.
 #
 # `look` draws an example, `check` tries your function and shows the smallest input that fails, `hint("capstone/moved", 2)` says more. Everywhere **1 = known, 0 = hole**.
 
 # %%
 import torch
+import torch.nn.functional as F
 
 from course.checks import check, hint, look, predict, score
 from inpaintlib import baselines, data, evaluation, metrics, models, tiling, viz, widgets
@@ -111,7 +112,7 @@ check("capstone/choose", choose)
 hint("capstone/choose", 1)
 
 # %% [markdown]
-# How much does it matter? Here are methods that are *equally good*, and the error that is reported for the chosen one: by those who choose and judge on the same places, and by you.
+# How much does it matter? Here are methods that are *equally good*, and the error that is reported for the chosen one, mean over many tries: by those who choose and judge on the same places, and by you. Which of the two is off, and why always to the same side?
 
 # %% tags=["experiment"]
 chance = torch.Generator().manual_seed(0)
@@ -130,12 +131,17 @@ if same:
 # %% [markdown]
 # ## 4. Your photograph, your report (10 points)
 #
-# Take a photograph of your own, at its full size. Remove something from it. Choose a method among at least three (one of which learned nothing), and **defend the choice with measurements**, so that somebody who does not believe you can check it. Two pages; the template and the rubric are at the end of the [lesson](unit:capstone).
+# Take a photograph of your own, at its full size. Remove something from it. Choose a method among at least three (one of which learned nothing), and **defend the choice with measurements**, so that somebody who does not believe you can check it.
 #
-# Mind whose photograph it is and who is in it. If you have none that you may use, take one of `data.photo_names()`.
+# **You hand in this notebook, run from top to bottom:** your code, the pictures, the tables, and below them the report in seven parts, about two pages. A person reads it, by this table; the [lesson](unit:capstone) says for each part what is good and what is better than we asked.
 
 # %%
 check("capstone/report")
+
+# %% [markdown]
+# ### To begin: a photograph, a hole, a first filling
+#
+# Choose a photograph: something that lies by itself on an even ground is easy, something before a fence is hard, a person needs a consent. If you have none that you may use, take one of `data.photo_names()`.
 
 # %%
 upload = widgets.PhotoUpload()
@@ -145,9 +151,38 @@ upload
 photo = data.load_photo("coffee") if upload.photo() is None else upload.photo()
 print(tuple(photo.shape))
 
+# %% [markdown] tags=["student"]
+# Paint over what shall vanish, a little too much rather than too little; then run the cell below it, and you have your first filling.
+
+# %% tags=["student", "experiment"]
+scale = min(1, 1024 / max(photo.shape[2:]))  # the painter takes up to 1024 pixels a side
+small = photo if scale == 1 else F.interpolate(photo, scale_factor=scale, mode="area")
+painter = widgets.MaskPainter(small, {"fast marching": baselines.fast_marching}, brush=24)
+painter
+
+# %% tags=["student", "experiment"]
+hole = F.interpolate(painter.mask.float(), size=photo.shape[2:], mode="nearest")  # (1, 1, H, W)
+if not (hole == 0).any():
+    print("nothing is painted yet: paint above, then run this cell again")
+else:
+    first = baselines.fast_marching(photo * hole, hole)
+    viz.show(
+        viz.image_row({"the hole": photo, "fast marching": first}, masks=[hole, None]),
+        alt="The photograph with the hole that was painted, and the same, filled by fast marching.",
+        caption="A first candidate: it learned nothing.",
+    )
+
+# %% [markdown] tags=["student"]
+# ### From there
+#
+# 1. Keep the mask, so that the notebook gives the same again: `torch.save(hole, "hole.pt")`, and `torch.load` in place of the painter.
+# 2. At least two more candidates; `tiling.inpaint_large` lets any inpainter work at full size.
+# 3. Substitute holes by `moved`, at eight places at least; a table `errors` (methods, places), the true hole unknown while you fill; then `choose`.
+# 4. Look at all fillings at full size with `widgets.CompareSlider`.
+# 5. Write the report. Add cells wherever you want.
+
 # %% name="report" tags=["student"]
-# Paint your hole (widgets.MaskPainter, on a copy of at most 1024 pixels a side), fill it with your candidates
-# (tiling.inpaint_large), measure at substitute holes, look (widgets.CompareSlider), choose. Then write below.
+# candidates, substitute holes, the table, the choice
 
 # %% [markdown] tags=["student"]
 # **1 Task.** ...

@@ -7,7 +7,7 @@
 # So far the holes were ours and the pictures small, and under every hole lay the truth. Now it gets serious: a photograph at its full size, an object that shall go, and **nobody who knows what was behind it**. You choose a method, and you have to
 # defend your choice before somebody who was not there.
 #
-# This lesson does it once, with a photograph that comes with the course. The [exercise](exercise:capstone) is your own photograph and your report.
+# This lesson does it once, with a photograph that comes with the course: hole, candidates, measurement, choice, report. The [exercise](exercise:capstone) is your own photograph and your report; what is handed in and how it is read stands [below](#The-report).
 
 # %%
 import io
@@ -76,18 +76,37 @@ print(
 #
 # ## Large photographs, small networks
 #
-# The networks of this course learned from pictures of 32 x 32. They consist of convolutions, so they *take* any size. Should one simply give them all of it?
+# The networks of this course learned from pictures of 32 x 32. Their layers *take* any size. Should one simply give them all of it?
 
 # %%
 predict("capstone/whole_or_tiles")
 
+# %%
+net = models.create("course_unet", pretrained=True)
+ys, xs = (hole[0, 0] == 0).nonzero(as_tuple=True)
+window = []  # rows and columns around the hole
+for at, size in ((ys, height), (xs, width)):
+    side = min(int(at.max() - at.min()) + 80, size) // net.size_multiple * net.size_multiple
+    first = min(max(0, int(at.min() + at.max() - side) // 2), size - side)
+    window.append(slice(first, first + side))
+if all(part.stop - part.start <= 400 for part in window):
+    at_once = net.inpaint((photo * hole)[..., *window], hole[..., *window])
+    viz.show(
+        viz.image_row({"filled at once": at_once}, width=2.2),
+        alt="The part of the photograph around the hole, filled: soft where the hole "
+        "is narrow, and one even, pale brown where it is wide, like a plaster on the dark saucer.",
+        caption="The course's network, given the hole and its surroundings in one piece.",
+        max_bytes=60_000,
+    )
+else:
+    print("your hole is large: this picture would take long, and we pass it over")
+
 # %% [markdown]
+# Where the hole is narrow, the filling takes up what is beside it. The wide part of our spoon becomes one even colour, and not the saucer's: such depth was in no picture that the network learned from.
+#
 # `tiling.inpaint_large` cuts the surroundings of the hole into overlapping **tiles**, fills each, and mixes them where they overlap. What lies too deep in the hole for a tile is filled in a copy of half the size first (or a quarter, ...), so that each tile knows something. Whatever fills holes can be put inside:
 
 # %%
-net = models.create("course_unet", pretrained=True)
-
-
 def in_tiles(fill, tile, **options):
     """An inpainter for large photographs."""
     return lambda image, mask: tiling.inpaint_large(fill, image, mask, tile=tile, **options)
@@ -114,15 +133,9 @@ widgets.CompareSlider(
 )
 
 # %%
-ys, xs = (hole[0, 0] == 0).nonzero(as_tuple=True)
-near = (
-    slice(None),
-    slice(max(0, int(ys.min()) - 30), int(ys.max()) + 30),
-    slice(max(0, int(xs.min()) - 60), int(xs.max()) + 60),
-)
-closer = {name: x[0][near] for name, x in {"the hole": photo, **filled}.items()}
+closer = {name: x[..., *window] for name, x in {"the hole": photo, **filled}.items()}
 viz.show(
-    viz.image_row(closer, masks=[hole[0][near], *[None] * len(filled)]),
+    viz.image_row(closer, masks=[hole[..., *window], *[None] * len(filled)], width=6.5),
     alt="The part of the photograph around a hatched hole in the shape of the spoon, and four fillings: the spoon "
     "is gone in all of them; two leave streaks on the saucer, two a soft cloud, and the rim of the cup is "
     "smeared where the hole touches it.",
@@ -142,13 +155,13 @@ seams = {
     "a quarter overlaps": filled["course U-Net, tiles of 64"],
 }
 top, left = max(0, int(ys.max()) - 120), max(0, int(xs.min()) - 20)
-window = (slice(None), slice(top, top + 150), slice(left, left + 150))
+corner = (..., slice(top, top + 150), slice(left, left + 150))
 apart = (seams["no overlap"] - seams["a quarter overlaps"]).abs().mean(1)
 viz.show(
     viz.image_row(
         {
-            **{name: x[0][window] for name, x in seams.items()},
-            "their difference x 5": (5 * apart).clamp(0, 1)[window],
+            **{name: x[corner] for name, x in seams.items()},
+            "their difference x 5": (5 * apart).clamp(0, 1)[corner],
         }
     ),
     alt="Three pieces of the photograph: the filling without overlap has straight steps in it, the one "
@@ -179,7 +192,7 @@ def moved(mask, down, right):
 
 
 def substitutes(mask, count, generator):
-    """Holes of the same shape that lie within the picture and touch no pixel of the hole itself; a coin decides which are mirrored."""
+    """Holes of the same shape that fit into the picture beside the hole itself; about half are mirrored."""
     found, size = [], (mask == 0).sum()
     for _ in range(4000):
         flipped = mask.flip(3) if torch.rand(1, generator=generator) < 0.5 else mask
@@ -240,7 +253,7 @@ for name in errors:
 # *How this was computed: one half of the places chooses, the other half judges; paired differences over the places.* Is a difference negative? Then the chosen one had luck at the places that chose: just what the other half is for. With few places little is certain. That is a finding too: say so, or take more places (`count` above).
 #
 # What do substitute holes *not* say? They lie on wood as often as on the saucer, while your object lies where it lies. If it matters, choose the places near the object. And they ask for closeness to a truth; **you** want a picture in which nobody looks for a spoon. So the last judge is an eye, at best one that does not know which is which:
-# make a `widgets.RealOrFake` from pieces of the photograph with substitute holes and send it to a friend.
+# cut pieces with substitute holes out of the photograph and out of its filling, put them into `widgets.RealOrFake`, as [the showdown](unit:showdown) did, and let a friend answer.
 
 # %% [markdown]
 # ## Keep what you did
@@ -266,7 +279,10 @@ print("the file says:", Image.open(file).text["Comment"])
 # %% [markdown]
 # ## The report
 #
-# Two pages, so that somebody else can check it. Take over this template:
+# **What you hand in** is one notebook: that of the [exercise](exercise:capstone), run from top to bottom. It holds your code, the pictures of the hole and of the fillings, the tables, and a report of about two pages, so that somebody else can check it. (`python -m course check-submission capstone` says beforehand whether
+# its three functions count. For the report your stored outputs are what a reader sees, since your photograph stays with you: save the notebook with them.)
+#
+# The report has seven parts:
 #
 # 1. **Task.** The photograph (whose? who agreed?), what shall vanish, what the result is for.
 # 2. **The hole.** How it was made, its size; a picture of it.
@@ -276,15 +292,17 @@ print("the file says:", Image.open(file).text["Comment"])
 # 6. **Choice, and its limits.** Which one, why, for which kinds of holes you would choose differently, what could turn the choice round.
 # 7. **Honesty.** How the result is labelled, and where original and mask are kept.
 #
-# It is read by this rubric:
+# A reader gives up to ten points for it, part by part:
 #
-# | | not yet | good | better than we asked |
-# |---|---|---|---|
-# | the hole | parts of the object are left, or the mask is not shown | clean, shown | two masks compared |
-# | candidates | only networks, or only one | three or more, a simple one among them | a method of your own |
-# | measurement | compared with the photograph *with* the object | substitute holes, paired, chosen and judged apart | places near the object, seeds, a blind test |
-# | conclusion | "the best" | as sure as the intervals are | says what would refute it |
-# | honesty | silent | consent, label, original and mask kept | says whom it could harm |
+# | part | points | not yet | good | better than we asked |
+# |---|---|---|---|---|
+# | task | 1 | whose photograph it is stays open | whose it is, who agreed, what the result is for | says whom it could harm |
+# | the hole | 1 | parts of the object are left, or the mask is not shown | clean, shown | two masks compared |
+# | candidates | 2 | only networks, or only one | three or more, a simple one among them, each repeatable | a method of your own |
+# | measurement | 3 | compared with the photograph *with* the object | substitute holes, paired, chosen and judged apart | places near the object, seeds |
+# | eyes | 1 | "looks good" | rim, seams and texture, seen at full size | a blind test with its interval |
+# | choice | 1 | "the best" | as sure as the intervals are | says what would refute it |
+# | honesty | 1 | silent | label, original and mask kept | the label travels in the file |
 #
 # ## Check yourself
 
