@@ -14,7 +14,7 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}table{border-collapse:c
 th,td{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid #d5d5dd;vertical-align:top}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f5f8;padding:.6rem}img{max-width:100%;height:auto}
 figure{margin:1rem 0}figcaption,.small{color:#55556a;font-size:.9rem}.task{border-top:2px solid #d5d5dd;padding-top:.3rem}
-caption{text-align:left}
+caption{text-align:left}h3{font-size:1rem}
 """
 HIDDEN_CHARACTERS = {**dict.fromkeys(range(0x202A, 0x202F)), **dict.fromkeys(range(0x2066, 0x206A)), 0x200E: None, 0x200F: None}
 
