@@ -153,7 +153,9 @@ def _look(book: Gradebook, joined: Joined, refused: Sequence[tuple[str, str]]) -
         "Not graded, and not by their fault": [f"{row.student.shown}: {row.problem}" for row in book.rows if row.state == FAILED],
         "Files that belong to nobody, graded for nobody": [f"{file.title}: {why}" for file, why in joined.strangers],
         "Entries of the archive that were not taken out": [f"{name}: {why}" for name, why in refused],
-        "Names that a task rules out, weights near those of the solution (policy, no proof of anything)": [f"{r.student.shown}: {flag}" for r in book.rows for flag in r.flags],
+        "Names that a task rules out, weights near those of the solution (policy, no proof of anything)": [
+            f"{row.student.shown}: {flag}" for row in book.rows for flag in row.flags
+        ],
         "Code that ended its process, and was started again": [
             f"{row.student.shown}: {row.result.starts - 1} times" for row in book.rows if row.result and row.result.starts > 1
         ],
