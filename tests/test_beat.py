@@ -382,7 +382,7 @@ def test_a_class_is_ranked_on_the_instructors_own_pictures(tmp_path, capsys, mon
     assert found == {"ada": found["eve"], "bob": "0", "cut": "0", "eve": found["eve"], "none": "0"} and float(found["ada"]) >= 1
     pages = {path.name.rpartition("-")[0]: path.read_text() for path in (out / "feedback").iterdir()}
     assert "Place 1 of 3" in pages["ada"] and "Place 3 of 3" in pages["bob"] and "is cut off" in pages["cut"]
-    assert "There is no file `weights.safetensors`" in pages["none"]
+    assert "There is no file <code>weights.safetensors</code>" in pages["none"]
     page = (out / "class.html").read_text()
     assert "Ranking: beat" in page and page.count("the same file as another") == 2 and "nearly the weights of the solution" in page
     before = {path: path.stat().st_mtime_ns for path in (out / "results").iterdir()}
