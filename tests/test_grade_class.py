@@ -242,7 +242,7 @@ def test_of_several_files_the_newest_notebook_of_the_unit_counts(graded, tmp_pat
     graded(tmp_path / "c.zip", "--unit", TOPIC)
     assert by_student(tmp_path / "out") == {"1": "10", "2": "0"}
     page = next((tmp_path / "out" / "feedback").glob("1-*.html")).read_text()
-    assert "Several files were handed in. `lovelaceada_1_200_work-1.ipynb` was graded" in page
+    assert "Several files were handed in. <code>lovelaceada_1_200_work-1.ipynb</code> was graded" in page
 
 
 def test_a_zip_that_climbs_out_or_lies_costs_only_its_own_entries(graded, tmp_path):

@@ -213,6 +213,8 @@ def test_hole_values_do_not_matter():
 def test_compiled_gives_equal_results(backend):
     if backend == "inductor" and not any(map(shutil.which, ("g++", "clang++", "c++"))):
         pytest.skip("torch.compile writes C++, and there is no compiler here")
+    if backend == "inductor" and " " in torch.__file__:
+        pytest.skip("torch.compile cannot link where the path of torch has a space; training goes on without it and says so")
     layer = PartialConv2d(3, 4, 3, padding=1)
     x, mask = torch.rand(2, 3, 8, 8), (torch.rand(2, 1, 8, 8) < 0.5).float()
     compiled = torch.compile(layer, backend=backend, fullgraph=True)
