@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from grading import KEY, handed_out, needs_sandbox, solved
@@ -115,6 +116,26 @@ def test_a_worker_is_killed_in_the_middle_and_no_mark_is_lost(scheduler, tmp_pat
     (here,) = (grade_one(job.path, *_parts(settings), job.name) for job in jobs[1:2])
     (path,) = results.glob("s1-*.json")
     assert _without_times(SubmissionResult.from_dict(json.loads(path.read_text())["result"])) == _without_times(here)
+
+
+def test_a_result_that_was_lost_with_its_worker_is_awaited_again():
+    """Finished, on its way, and then the worker dies that holds it: Dask computes it again, and says so in the future's status."""
+
+    class Lost:
+        status = "lost"
+
+        def add_done_callback(self, say):
+            self.status = "finished"
+            say(self)
+
+    client = SimpleNamespace(status="running", nthreads=lambda: {"tcp://a:1": 1})
+    work, future = cluster._Work(client, "tcp://a:2", "", ""), Lost()
+    work._done.put(future)
+    assert work._next() is future
+    future.status = "cancelled"
+    work._done.put(future)
+    with pytest.raises(CourseError, match="The scheduler was lost"):
+        work._next()
 
 
 def _parts(settings: Settings):

@@ -154,12 +154,16 @@ class _Work:
         Raises:
             CourseError: the scheduler is gone.
         """
-        try:
-            if self._client.status == "running":
-                return sum(self._client.nthreads().values())
-        except (OSError, TimeoutError):
-            pass
-        raise CourseError(self._lost("The scheduler was lost"))
+        end = time.monotonic() + CONNECT
+        while True:
+            try:
+                if self._client.status == "running":
+                    return sum(self._client.nthreads().values())
+            except (OSError, TimeoutError):
+                pass  # one lost connection, on a busy machine, is no lost scheduler: the client looks for it
+            if self._client.status in ("closing", "closed") or time.monotonic() > end:
+                raise CourseError(self._lost("The scheduler was lost"))
+            time.sleep(0.2)
 
     def _send(self, job: Job, nth: int) -> None:
         files = {kind: (path.suffix, zlib.compress(path.read_bytes(), 1)) for kind, path in job.files.items() if path.is_file()}
@@ -180,6 +184,9 @@ class _Work:
                 future = self._done.get(timeout=1.0)
                 if future.status in ("finished", "error"):
                     return future
+                if future.status in ("lost", "pending"):  # its worker was lost after it had finished: another one computes it again
+                    future.add_done_callback(self._done.put)
+                    continue
                 raise CourseError(self._lost("The scheduler was lost"))
             if self._places():
                 alone = time.monotonic()
