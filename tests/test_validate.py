@@ -47,7 +47,7 @@ pytestmark = pytest.mark.xdist_group("validate")  # one worker: the fixture belo
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    """Six notebooks run at once through nbval, from and in folders with a space and an umlaut."""
+    """Seven notebooks run at once through nbval, from and in folders with a space and an umlaut."""
     folder = tmp_path_factory.mktemp("origin") / "Hefte für alle"
     picture = {"output_type": "display_data", "metadata": {}, "data": {"text/html": "<img src='data:image/png;base64,QUFB'>"}}
     show = "from IPython.display import display, HTML\ndisplay(HTML(\"<img src='data:image/png;base64,QkJC'>\"), metadata={})"
@@ -55,6 +55,7 @@ def rows(tmp_path_factory):
         "good": [("print('same')", ["compare"], printed("same\n"), 1), ("import random; print(random.random())", [], printed("0.5\n"), 2)],
         "other": [("print('new')", ["compare"], printed("old\n"), 1), "print('and on')"],
         "broken": ["1 / 0", "print('and on')"],
+        "unsolved": ["from course.checks import check", "check('convolution/output_size', lambda size, *_, **__: size)"],
         "picture": [(show, ["compare"], [picture | {"data": picture["data"] | {"text/plain": "<IPython.core.display.HTML object>"}}], 1)],
         "large": ["block = bytearray(300_000_000)\nimport time; time.sleep(0.6)"],
         "settings": ["import os\nassert os.environ['INPAINTLIB_PROFILE'] == 'quick' and 'ä' in os.getcwd() and ' ' in os.getcwd()"],
@@ -68,7 +69,7 @@ def test_only_tagged_cells_are_compared(rows):
     assert rows["good"].problems == () and rows["good"].cells == 2
 
 
-@pytest.mark.parametrize("name", ["other", "broken"])
+@pytest.mark.parametrize("name", ["other", "broken", "unsolved"])
 def test_a_cell_that_differs_or_fails_is_a_problem(rows, name):
     assert rows[name].problems == ("1 cells failed; what nbval said stands above",) and rows[name].cells == 2
 
