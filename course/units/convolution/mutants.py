@@ -149,6 +149,12 @@ def _full(image, kernel, *, mistake=""):
     return F.conv2d(F.pad(image, (wide, wide, high, high))[None, None], turned[None, None])[0, 0]
 
 
+def _by_frequencies(image, kernel):
+    """A product of spectra, in float32: its rounding is that of the largest sums, at every place."""
+    size = [a + b - 1 for a, b in zip(image.shape, kernel.shape, strict=True)]
+    return torch.fft.irfft2(torch.fft.rfft2(image, s=size) * torch.fft.rfft2(kernel, s=size), s=size)
+
+
 def _painted(image, kernel, *, mistake=""):
     """Every pixel paints the kernel: here the unturned kernel is right."""
     image, kernel = image.numpy().astype(np.float64), kernel.numpy().astype(np.float64)
@@ -308,7 +314,13 @@ EQUIVALENT = {
         lambda image, kernel, **k: _unfolded(image.bfloat16(), kernel.bfloat16(), **k),
         lambda image, kernel, **k: F.conv2d(image[None].half(), kernel.half(), **k)[0],
     ],
-    "convolution/convolve": [_full, _painted, lambda image, kernel: _full(kernel, image), lambda image, kernel: _full(image, kernel).half()],
+    "convolution/convolve": [
+        _full,
+        _painted,
+        _by_frequencies,
+        lambda image, kernel: _full(kernel, image),
+        lambda image, kernel: _full(image, kernel).half(),
+    ],
     "convolution/seen": [_back, _field_and_offset, lambda *a: torch.tensor(_back(*a)), lambda *a: np.array(_back(*a), dtype=float)],
     "convolution/mean_filter": [
         _divided,
