@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
+import posixpath
+import re
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from course import CourseError, Tree
 from course.files import write_atomically
@@ -22,11 +26,13 @@ from course.syllabus import load as load_syllabus
 __all__ = ["allowed", "configure", "contents", "main", "readme"]
 
 NAME = "inpainting-course"
+GLOSSARY = "notebooks/glossary.md"
+LINK = re.compile(r"\[([^\]]+)\]\(([^()\s:]+\.ipynb)(?:#[^()\s]*)?\)")
 
 #: Single files, and everything that git knows below a folder that ends in one of these ways.
-FILES = (".gitignore", "LICENSE", "constraints.txt", "environment.yml", "pyproject.toml", "course/syllabus.toml")
+FILES = (".gitignore", "LICENSE", "constraints.txt", "environment.yml", "pyproject.toml", "course/syllabus.toml", GLOSSARY)
 FOLDERS = {
-    "inpaintlib": (".py", ".toml", ".safetensors", ".md", ".js", ".css"),
+    "inpaintlib": (".py", ".toml", ".safetensors", ".md", ".js", ".css", ".npz"),
     "course/checks": (".py", ".js", ".css"), "course/networks": (".py",),
     "docs/results": (".json",),  # of longer runs, which lessons show
 }
@@ -87,7 +93,9 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in files.items():
-                archive.writestr(zipfile.ZipInfo(f"{NAME}/{name}", (2020, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
+                entry = zipfile.ZipInfo(f"{NAME}/{name}", (2020, 1, 1, 0, 0, 0))
+                entry.external_attr = 0o644 << 16  # everybody may read what comes out of it
+                archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
         write_atomically(to, packed.getvalue())
     else:
         if to.is_file() or (to.is_dir() and any(to.iterdir())):
@@ -113,6 +121,9 @@ def contents(tree: Tree, syllabus: Syllabus, units: list[str]) -> dict[str, byte
         wanted = [f"notebooks/{unit.file_name}", *([f"exercises/{unit.file_name}"] if tree.exercise(slug).exists() else [])]
         if lost := [name for name in wanted if name not in files]:
             raise CourseError(f"{lost[0]} is missing, or git does not know it. Make it with  python -m course build  and commit it.")
+    for name in files:
+        if name == GLOSSARY or (name.startswith("notebooks/") and name.endswith(".ipynb")):
+            files[name] = _without_dead_links(name, files[name], files.keys())
     files["README.md"] = readme(syllabus, units).encode()
     files["Makefile"] = MAKEFILE.encode()
     return dict(sorted(files.items()))
@@ -145,6 +156,23 @@ def allowed(name: str, syllabus: Syllabus, units: list[str]) -> bool:
         case ("notebooks" | "exercises", notebook):
             return notebook in {syllabus[unit].file_name for unit in units}
     return False
+
+
+def _without_dead_links(name: str, data: bytes, there: Collection[str]) -> bytes:
+    """A lesson or the glossary in which links to lessons that are not handed out are plain text."""
+
+    def lead(link: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(link[2])))
+        return link[0] if target in there else link[1]
+
+    text = data.decode("utf-8")
+    if not name.endswith(".ipynb"):
+        return LINK.sub(lead, text).encode()
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = LINK.sub(lead, "".join(cell["source"])).splitlines(keepends=True)
+    return (json.dumps(notebook, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _known(tree: Tree) -> Iterator[str]:
