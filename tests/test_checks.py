@@ -529,6 +529,119 @@ def test_the_same_names_where_they_are_meant_to_be_used():
     assert ruled_out(lambda x: library.PartialConv2d(x), ["inpaintlib.layers"]) == "inpaintlib.layers"
 
 
+OWN_NAMES = """
+import functools
+import types
+import torch
+import torch.nn.functional as F
+
+def named_outside(x): return x
+blur = torch.ones(3, 3) / 9
+tools = types.SimpleNamespace(unfold=named_outside)
+
+class Filter:
+    def blur(self, x): return x
+    def unfold(self, x): return self.blur(x)
+
+def nested(x, size, times=1):
+    def blur(x): return x
+    return [blur(x) for _ in range(times)][-1]
+
+def inner(x, size, times=1):
+    def blur(x): return x
+    def go(x, n): return x if n == 0 else go(blur(x), n - 1)
+    return go(x, times)
+
+def generator(x):
+    unfold = lambda row: row
+    return max(unfold(row) for row in x)
+
+def parameter(x, convolve=named_outside, blur=None):
+    return [convolve(row) for row in x]
+
+def method(x): return Filter().blur(x)
+def local_object(x):
+    filter = Filter()
+    return filter.unfold(x)
+def data(x): return (x * blur).sum()
+def namespace(x): return tools.unfold(x)
+def local_class(x):
+    class Box:
+        def blur(self): return x
+    return Box().blur()
+def attribute(x):
+    x.blur = 3
+    return x
+"""
+LIBRARYS = """
+import functools
+import torch
+import torch.nn.functional as F
+import scipy.ndimage
+from torch.nn.functional import unfold as u
+from scipy.ndimage import convolve as c
+
+blur = functools.partial(F.avg_pool2d, kernel_size=3)
+answer = torch.conv2d
+
+class Filter:
+    def go(self, x): return F.unfold(x, 3)
+
+class Answer:
+    def __call__(self, x): return F.conv2d(x, x)
+class Mine(torch.Tensor):
+    pass
+called = Answer()
+
+def alias(x): return u(x, 3)
+def partial(x): return blur(x)
+def other_name(x): return [c(row, x) for row in x]
+def tensor_method(x): return x.unfold(0, 3, 1)
+def of_a_class(x): return torch.Tensor.unfold(x, 0, 3, 1)
+def inherited(x): return Mine(x).unfold(0, 3, 1)
+def in_a_method(x): return Filter().go(x)
+def by_default(x, f=F.unfold): return f(x, 3)
+def inside(x):
+    import cv2
+    return [cv2.blur(row, (3, 3)) for row in x]
+def module(x):
+    import scipy.ndimage as n
+    return n.convolve(x, x)
+def local_alias(x):
+    G = F
+    return (lambda: G.unfold(x, 3))()
+def both(x):
+    def blur(x): return F.unfold(x, 3)
+    return [blur(row) for row in x]
+def by_text(x): return getattr(F, "unfold")(x, 3)
+"""
+
+
+def in_a_notebook(code):
+    space = {"__name__": "a notebook"}
+    exec(code, space)
+    return {name: value for name, value in space.items() if callable(value) and getattr(value, "__module__", "") == "a notebook"} | {
+        name: space[name] for name in ("answer", "called") if name in space
+    }
+
+
+def test_own_names_are_not_taken_for_the_librarys_and_the_librarys_are_found_under_any_name():
+    from course.checks.policy import doubtful, ruled_out
+
+    forbids = (*get("convolution/correlate").forbids, *get("convolution/mean_filter").forbids)
+    own, librarys = in_a_notebook(OWN_NAMES), in_a_notebook(LIBRARYS)
+    assert {name: found for name in own if (found := ruled_out(own[name], forbids))} == {} and len(own) == 12
+    assert [name for name in librarys if not ruled_out(librarys[name], forbids)] == ["Mine"] and len(librarys) == 18
+    assert ruled_out(lambda: F.conv2d, ["torch.nn.functional"]) == "torch.nn.functional"
+
+    # Where nobody can tell, a person looks: a decoy beside a tensor, a text that is run.
+    decoy = "class Box:\n    def unfold(self): pass\ndef f(x):\n    Box\n    return x.unfold(0, 3, 1)\n"
+    decoy += "def g(x): return eval('x.unfold(0, 3, 1)')"
+    for function in (in_a_notebook(decoy)[name] for name in "fg"):
+        assert (ruled_out(function, forbids), doubtful(function, forbids)) == ("", "unfold")
+    assert [name for name in own if doubtful(own[name], forbids)] == ["Filter", "method", "local_object", "namespace", "local_class"]
+
+
 def test_a_bool_mask_is_right_and_a_note_says_what_it_is_not_good_for():
     result = run(get("partial_convolution/update_mask"), lambda *a, **k: get("partial_convolution/update_mask").oracle(*a, **k) > 0)
     assert result.passed and "`F.conv2d` takes floats only" in str(result)

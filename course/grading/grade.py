@@ -153,12 +153,14 @@ class _Grading:
         """The name under which the answer is there, and a name that it uses though the task rules it out."""
         names = self.plan.names[task.id]
         found = self.session.request("find", names=names, forbids=[list(task.forbids)] * len(names))
-        there, used = found.get("found"), found.get("used")
+        there = found.get("found")
         name = next((n for n in names if isinstance(there, list) and n in there), "")
         if name and name != task.function:
             self.plan.notes.append(f"`{task.function}` is called `{name}` in your notebook; your check was given that one, so it counts.")
-        ruled_out = used.get(name) if isinstance(used, dict) else ""
-        return name, ruled_out if ruled_out in task.forbids else ""
+        used, doubtful = (_one_of(found.get(key), name, task.forbids) for key in ("used", "doubtful"))
+        if doubtful and not used and not any(f"`{doubtful}`" in flag for flag in flags(task, self.submission)):
+            self.flags.append(f"{task.id}: `{doubtful}` may be the student's own or the library's; have a look")
+        return name, used
 
     def _missing(self, task: Task) -> str:
         if problem := self.plan.broken.get(task.function):
@@ -217,6 +219,12 @@ def _words(hidden: Hidden) -> str:
         f"The visible cases are right, but {hidden.failed} of {hidden.cases} others are not: {'; '.join(ways)}{kinds}. These are "
         "larger, and have real numbers in place of whole ones. Does your function take every argument into account?"
     )
+
+
+def _one_of(reply: object, name: str, known: Sequence[str]) -> str:
+    """What a reply, which may hold anything, says of a name: one of those texts, or nothing."""
+    said = reply.get(name) if isinstance(reply, dict) else ""
+    return said if isinstance(said, str) and said in known else ""
 
 
 def _not_run(task: AnyTask, status: str, message: str) -> TaskResult:

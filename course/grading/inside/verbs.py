@@ -36,15 +36,15 @@ class Student:
     """The student's names and objects, and the verbs that reach them.
 
     Args:
-        ruled_out: ``course.checks.policy.ruled_out``.
+        policy: ``course.checks.policy``.
         modules: ``course.checks.modules``.
     """
 
-    def __init__(self, ruled_out: Callable[..., str], modules: Any) -> None:
+    def __init__(self, policy: Any, modules: Any) -> None:
         self.main = types.ModuleType("__main__")
         sys.modules["__main__"] = self.main  # what they define belongs there, as in a notebook
         self.objects: list[Any] = []
-        self._ruled_out, self._modules = ruled_out, modules
+        self._policy, self._modules = policy, modules
 
     def do(self, request: dict[str, Any]) -> bytes:
         """Carry out one request; whatever the student's code raises becomes part of the reply."""
@@ -66,13 +66,15 @@ class Student:
 
     def do_find(self, names: list[str], forbids: list[list[str]]) -> dict[str, Any]:
         here = vars(self.main)
-        used = {}
+        found = [name for name in names if callable(here.get(name))]
+        reply: dict[str, Any] = {"found": found, "used": {}, "doubtful": {}}
         for name, forbidden in zip(names, forbids, strict=True):
-            try:
-                used[name] = self._ruled_out(here[name], forbidden) if callable(here.get(name)) else ""
-            except Exception:
-                used[name] = ""
-        return {"found": [name for name in names if callable(here.get(name))], "used": used}
+            for key, ask in (("used", self._policy.ruled_out), ("doubtful", self._policy.doubtful)):
+                try:
+                    reply[key][name] = ask(here[name], forbidden) if name in found else ""
+                except Exception:
+                    reply[key][name] = ""
+        return reply
 
     def do_call(self, name: str, args: list[Any], named: dict[str, Any]) -> dict[str, Any]:
         function = vars(self.main).get(name)

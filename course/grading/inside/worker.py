@@ -40,7 +40,7 @@ def main() -> None:
     modules = _module(settings["modules"])
     if settings["optimiser"]:
         modules.prepare()
-    student = Student(_module(settings["policy"]).ruled_out, modules)
+    student = Student(_module(settings["policy"]), modules)
     sys.path[:] = [path for path in sys.path if path not in (settings["here"], "")]
     sys.argv[:] = ["notebook"]
     _limit_memory(settings)
