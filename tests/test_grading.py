@@ -36,6 +36,7 @@ from course.grading.repair import as_python, parses
 from course.grading.result import SubmissionResult
 from course.grading.runner import Job, Store, file_name, run
 from course.grading.sandbox import Sandbox
+from course.grading.scope import needed_below
 from course.grading.seccomp import filter_program
 from course.grading.session import Session
 from course.grading.settings import Settings
@@ -173,6 +174,37 @@ def test_a_stub_that_was_left_below_does_not_undo_an_answer(tmp_path):
     notebook = add(solved(), stub, place=len(handed_out()["cells"]))
     plan = plan_of(notebook, tmp_path)
     assert [cell.name for cell in plan.cells].count("convolution-seen") == 1 and "the written one counts" in plan.notes[0]
+
+
+def test_a_constant_below_the_last_definition_is_run_and_experiments_there_are_not(tmp_path):
+    filter_ = solution()["convolution-mean_filter"].replace("size // 2", "reach(size)")
+    notebook = solved(mean_filter="def reach(size):\n    return size // HALF[0]\n\n" + filter_)
+    below = next(i for i, cell in enumerate(notebook["cells"]) if "def mean_filter" in "".join(cell["source"])) + 1
+    assert "def" not in "".join("".join(cell["source"]) for cell in notebook["cells"][below:] if cell["cell_type"] == "code")
+    add(notebook, "image = network = 1 / 0  # a training\nHALF = [TWO]\nHALF.append(network)", below)
+    add(notebook, "TWO = 3\nTWO = 2", below)
+    add(notebook, "TWO = 5  # another experiment\nsize = 1 / 0", len(notebook["cells"]))
+    ran = plan_of(notebook, tmp_path).cells
+    assert [cell.source for cell in ran[-2:]] == ["TWO = 3\nTWO = 2", "image = network = 1 / 0  # a training\nHALF = [TWO]\nHALF.append(network)"]
+    plain = plan_of(add(solved(), "TWO = 2\noutput = image = padded = 1 / 0", below), tmp_path)
+    assert [cell.name for cell in plain.cells][-1] == "convolution-mean_filter", "names of local variables are nobody's"
+
+
+BELOW = """
+fast = 1 / 0
+TABLE = {}  # for f
+TABLE["a"] = STEP
+draw(TABLE)
+for i in range(3): slow = i
+"""
+
+
+def test_what_is_needed_below_is_cut_to_its_statements():
+    above = ["import torch", "def f(x, times=1):\n    slow = 1\n    return [x * TABLE['a'] * slow for fast in range(times)]"]
+    wanted = '\n\nTABLE = {}  # for f\nTABLE["a"] = STEP'
+    assert needed_below(above, [BELOW, "STEP = 2", "STEP = 3"], 2) == [wanted, "STEP = 2", ""], "behind the last check the first counts"
+    assert needed_below(above, [BELOW, "STEP = 2", "STEP = 3"], 3) == [wanted, "STEP = 2", "STEP = 3"], "above it all do, in order"
+    assert needed_below([*above, "TABLE = 1"], [BELOW], 1) == [""] and needed_below(above, ["x =", "(" * 500], 2) == ["", ""]
 
 
 def test_names_that_a_task_rules_out_are_flagged(tmp_path):

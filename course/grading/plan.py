@@ -11,6 +11,7 @@ from pathlib import Path
 
 from course.checks.task import Task
 from course.grading.repair import parses
+from course.grading.scope import needed_below
 from course.grading.submission import Cell, Submission
 
 __all__ = ["Plan", "defined", "flags", "make_plan", "set_up_cells"]
@@ -38,8 +39,9 @@ class Plan:
 def make_plan(submission: Submission, tasks: Sequence[Task], set_up: Sequence[Cell] = ()) -> Plan:
     """Plan a submission.
 
-    Cells tagged ``experiment`` are left out, and so is everything behind the last definition; a stub below a written answer (a cell that
-    was duplicated) does not undo it. What the notebook brings along is run first, even if it was deleted, broken or moved.
+    Cells tagged ``experiment`` are left out, and so is everything behind the last definition (experiments, drawings, trainings) but the
+    statements that give a name which a function needs; a stub below a written answer (a cell that was duplicated) does not undo it. What the
+    notebook brings along is run first, even if it was deleted, broken or moved.
 
     Args:
         submission: what was handed in.
@@ -64,8 +66,17 @@ def make_plan(submission: Submission, tasks: Sequence[Task], set_up: Sequence[Ce
             continue
         plan.cells.append(cell)
         useful = len(plan.cells) if _defines(cell.source) else useful
-    plan.cells = [*(Cell(f"set-up {c.name}", c.source) for c in set_up), *plan.cells[:useful]]
+    kept = [*(Cell(f"set-up {c.name}", c.source) for c in set_up), *plan.cells[:useful]]
+    plan.cells = [*kept, *_needed(kept, plan.cells[useful:], tasks)]
     return plan
+
+
+def _needed(kept: Sequence[Cell], rest: Sequence[Cell], tasks: Sequence[Task]) -> list[Cell]:
+    """What cells below the last definition give to the functions above them: a constant, say, between a function and its check."""
+    asked = {task.id for task in tasks}
+    checks = [i for i, cell in enumerate(rest, 1) if any(task_id in asked for task_id, _ in CHECK.findall(cell.source))]
+    sources = needed_below([cell.source for cell in kept], [cell.source for cell in rest], max(checks, default=0))
+    return [Cell(cell.name, source, cell.tags) for cell, source in zip(rest, sources, strict=True) if source]
 
 
 def set_up_cells(notebook: Path, asked: Collection[str] = ()) -> list[Cell]:
@@ -85,11 +96,19 @@ def set_up_cells(notebook: Path, asked: Collection[str] = ()) -> list[Cell]:
     return [cell for cell in found if _only_gives(cell.source) and set(asked).isdisjoint(defined(cell.source))]
 
 
-def flags(task: Task, submission: Submission) -> list[str]:
-    """For the instructor: names that the task rules out and that stand in the code of its cells, used or not. Policy, not security."""
+def flags(task: Task, submission: Submission, said: Sequence[str] = ()) -> list[str]:
+    """For the instructor: names that the task rules out and that stand in the code of its cells, used or not. Policy, not security.
+
+    Args:
+        task: what was asked.
+        submission: what was handed in.
+        said: flags that there are already; a name that one of this task's is about is not flagged again.
+    """
+    known = " ".join(flag for flag in said if flag.startswith(f"{task.id}: "))
     ours = [cell for cell in submission.cells if task.function in defined(cell.source) or task.function == cell.name.rpartition("-")[2]]
     code = "\n".join(cell.source for cell in ours)
-    return [f"{task.id}: `{name}` stands in its cell" for name in task.forbids if re.search(rf"\b{re.escape(name)}\b", code)]
+    names = [name for name in task.forbids if f"`{name}`" not in known and re.search(rf"\b{re.escape(name)}\b", code)]
+    return [f"{task.id}: `{name}` stands in its cell" for name in names]
 
 
 def _names(task: Task, submission: Submission) -> list[str]:
