@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -58,3 +59,19 @@ def pretend(jobs: Sequence[Job], settings: Settings, folder: Path, workers: int 
             yield Done(job, judged(job))
         else:
             yield Done(job, result, stored=True)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def put(folder: Path, **files: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / f"{name}.ipynb").write_text(text)
+    return folder
+
+
+def by_student(out: Path, column: str = "points") -> dict[str, str]:
+    return {row["student"]: row[column] for row in rows(out / "grades.csv")}

@@ -138,3 +138,24 @@ def write_sources(root: Path) -> Tree:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     return tree
+
+
+@pytest.fixture
+def graded(monkeypatch, tmp_path, capsys):
+    """Grades submissions with a runner that pretends, and returns (exit status, what was said)."""
+    from classes import KEY, pretend
+
+    from course.__main__ import main
+    from course.grading import runner, sandbox
+
+    monkeypatch.setattr(runner, "run", pretend)
+    monkeypatch.setattr(sandbox, "available", lambda: "")
+    key = tmp_path / "home" / "key"
+    key.parent.mkdir()
+    key.write_text(KEY)
+
+    def grade(submissions, *options):
+        said = main(["grade", str(submissions), "--out", str(tmp_path / "out"), "--key", str(key), *map(str, options)])
+        return said, "".join(capsys.readouterr())
+
+    return grade

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from course.grading.gradebook import FAILED, FINAL, MISSING, READ, Gradebook
-from course.grading.page import page, safe, table
-from course.grading.roster import Joined
+from course.grading.page import page, safe, table, words
 from course.grading.rules import rounded
 from course.grading.similar import Pair
 from course.grading.summary import Item, Mistake, items, mistakes, totals
@@ -21,19 +20,18 @@ KEEP = (
 )
 
 
-def class_page(book: Gradebook, joined: Joined, title: str, alike: Sequence[Pair], refused: Sequence[tuple[str, str]]) -> str:
+def class_page(book: Gradebook, title: str, alike: Sequence[Pair], to_look_at: Mapping[str, Sequence[str]]) -> str:
     """The page for the instructor.
 
     Args:
         book: the marks.
-        joined: students and files, for those who could not be told.
         title: the title of the unit.
         alike: submissions that are alike, by id of the student.
-        refused: entries of the archive that were not taken out, and why.
+        to_look_at: what a person has to decide, by heading; see :func:`course.grading.look.to_look_at`.
     """
     parts = [_numbers(book), _spread(book), _hard(items(book)), _common(mistakes(book)), _alike(book, alike)]
     parts += [_ranking(book, task) for task in book.tasks]
-    parts += [_look(book, joined, refused), f'<h2>Keeping this</h2><p class="small">{KEEP}</p>']
+    parts += [_look(to_look_at), f'<h2>Keeping this</h2><p class="small">{KEEP}</p>']
     return page(f"{title}: the class", "\n".join(parts))
 
 
@@ -92,7 +90,7 @@ def _common(found: list[Mistake]) -> str:
     if not found:
         return "<h2>Common mistakes</h2><p>No known mistake was recognised.</p>"
     top = found[:12]
-    caption = "Mistakes that explain every wrong answer of a task."
+    caption = "Known mistakes that explain the wrong answers of a task, all or many of them."
     picture = _bars([f"{m.task}: {m.id}" for m in top], [m.count for m in top], "students", caption)
     rows: list[list[object]] = [[m.task, m.id, m.count, m.hint] for m in found]
     return f"<h2>Common mistakes</h2>{picture}{table(['task', 'mistake', 'students', 'hint'], rows)}"
@@ -147,19 +145,6 @@ def _alike(book: Gradebook, alike: Sequence[Pair]) -> str:
     return f'<h2>Submissions that are alike</h2><p class="small">{note}</p>{listed}'
 
 
-def _look(book: Gradebook, joined: Joined, refused: Sequence[tuple[str, str]]) -> str:
-    """Everything that a person has to decide."""
-    lists = {
-        "Not graded, and not by their fault": [f"{row.student.shown}: {row.problem}" for row in book.rows if row.state == FAILED],
-        "Files that belong to nobody, graded for nobody": [f"{file.title}: {why}" for file, why in joined.strangers],
-        "Entries of the archive that were not taken out": [f"{name}: {why}" for name, why in refused],
-        "Names that a task rules out, weights near those of the solution (policy, no proof of anything)": [
-            f"{row.student.shown}: {flag}" for row in book.rows for flag in row.flags
-        ],
-        "Code that ended its process, and was started again": [
-            f"{row.student.shown}: {row.result.starts - 1} times" for row in book.rows if row.result and row.result.starts > 1
-        ],
-        "Nothing handed in": [row.student.shown for row in book.rows if row.state == MISSING],
-    }
-    parts = [f"<h3>{safe(head)}</h3><ul>{''.join(f'<li>{safe(x)}</li>' for x in found)}</ul>" for head, found in lists.items() if found]
+def _look(lists: Mapping[str, Sequence[str]]) -> str:
+    parts = [f"<h3>{words(head)}</h3><ul>{''.join(f'<li>{words(x)}</li>' for x in found)}</ul>" for head, found in lists.items()]
     return f"<h2>To look at</h2>{''.join(parts) or '<p>Nothing.</p>'}"

@@ -24,6 +24,8 @@ WEIGHTS = ".safetensors"
 SCANNED = 64 << 20  # bytes of a file that are searched for its unit
 UNIT = re.compile(rb"""\bcheck\(\s*\\?["'](\w+)/""")
 FOLDERS_TOO_DEEP = 6
+# How browsers, systems and Canvas name the second file of a name: "work (1).ipynb", "work-1.ipynb".
+AGAIN = re.compile(r"(?:\s?\((\d{1,3})\)|-(\d{1,2}))$")
 
 
 @dataclass(frozen=True)
@@ -209,16 +211,24 @@ def _order(name: str, time: datetime | None) -> tuple[int, ...]:
 
 
 def _chosen(files: Iterable[Found], unit: str | None) -> tuple[Found, list[str]]:
-    """The file that counts: a notebook before anything else, one of this unit before others, the newest of these."""
+    """The file that counts: a notebook before anything else, one of this unit before others, the newest of these; of two with the same
+    time the one whose name says that it is the later one.
+    """
 
     def worth(file: Found) -> tuple[object, ...]:
         ending = Path(file.title).suffix.lower()
-        return (ending == ".ipynb", ending in ENDINGS, unit is not None and unit_of(file.path) == unit, file.order, file.title)
+        return (ending == ".ipynb", ending in ENDINGS, unit is not None and unit_of(file.path) == unit, *_age(file))
 
     best, *others = sorted(files, key=worth, reverse=True)
-    weights = sorted((file for file in files if file.title.lower().endswith(WEIGHTS)), key=lambda file: (file.order, file.title))
+    weights = sorted((file for file in files if file.title.lower().endswith(WEIGHTS)), key=_age)
     if weights:
         best = replace(best, weights=weights[-1].path)
     left = ", ".join(sorted(Path(other.title).name for other in others if other not in weights[-1:]))
     graded = f"`{Path(best.title).name}`" + (f" and `{Path(weights[-1].title).name}`" if weights and weights[-1].path != best.path else "")
     return best, [f"Several files were handed in. {graded} was graded, not {left}."] if left else []
+
+
+def _age(file: Found) -> tuple[tuple[int, ...], int, str]:
+    """Larger for a later file."""
+    again = AGAIN.search(Path(file.title).stem)
+    return file.order, int(again[1] or again[2]) if again else 0, file.title

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from course import CourseError, Tree
@@ -14,16 +14,18 @@ from course.checks.task import names
 from course.files import named_failures, write_atomically
 from course.grading import cluster, runner
 from course.grading.collect import Collection, collect, unit_of
+from course.grading.earlier import changes, known, nothing_lost
 from course.grading.exercise import HIDDEN, Exercise, load
-from course.grading.gradebook import FAILED, FINAL, MISSING, READ, Gradebook, changes, handed_in, make, worth
-from course.grading.key import load_key
-from course.grading.manual import Sheet, read_sheet, stale
+from course.grading.gradebook import FAILED, FINAL, MISSING, READ, Gradebook, make, worth
+from course.grading.key import default_path, load_key
+from course.grading.look import ON_PAGE_ONLY, extensions_fit, to_look_at
+from course.grading.manual import marked_again, read_sheet
 from course.grading.network import pack_pictures
-from course.grading.outputs import before, write_all
+from course.grading.outputs import before, canvas_column, write_all
 from course.grading.progress import Progress
 from course.grading.result import SubmissionResult
 from course.grading.roster import Joined, join, read_roster
-from course.grading.rules import Rules, read_rules
+from course.grading.rules import read_rules
 from course.grading.runner import Done, Job
 from course.grading.sandbox import NOT_HELD_OFF
 from course.grading.settings import Settings
@@ -40,11 +42,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--roster", type=Path, metavar="CSV", help="the class, as Moodle, Canvas or your university exports it")
     parser.add_argument("--rules", type=Path, metavar="TOML", help="points, deadline, late policy (grading.toml)")
     parser.add_argument("--unit", help="the unit; found in the notebooks by default")
-    parser.add_argument("--key", type=Path, metavar="FILE", help="your key, from which hidden cases are drawn; made at first use")
+    made = str(default_path()).replace("%", "%%")
+    parser.add_argument("--key", type=Path, metavar="FILE", help=f"your key, which hidden cases are drawn from; made at first use: {made}")
     parser.add_argument("--images", type=Path, metavar="FOLDER", help="your own, to judge networks on, where a task asks for one")
     parser.add_argument("--workers", type=int, metavar="N", help="submissions at a time (one for each core)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of a Dask scheduler, tls://HOST:8786")
     parser.add_argument("--assignment", metavar="NAME", help='the column for Canvas, such as "Convolution (4711)"')
+    parser.add_argument("--withdrawn", metavar="ID", action="append", default=[], help="a student who took back what they had handed in")
     parser.add_argument("--anonymous", action="store_true", help="also write marks and mistakes under pseudonyms, to share")
     parser.add_argument("--unsafe", action="store_true", help="without a sandbox; says what it can then not hold off")
 
@@ -58,7 +62,8 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
     rules, roster = read_rules(args.rules), read_roster(args.roster) if args.roster else None
     key, new = load_key(args.key)
     if new:
-        print("A new key was made. Keep a copy of it: another key asks other hidden cases, and marks may change.", flush=True)
+        where = (args.key or default_path()).expanduser().resolve()
+        print(f"A new key was made: {where}\nKeep a copy of it: another key asks other hidden cases, and marks may change.", flush=True)
     with _alone(out):
         collection = collect(submissions, out / "submissions", args.unit or rules.unit)
         unit = _unit(args.unit or rules.unit, collection)
@@ -66,8 +71,11 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
         hidden = HIDDEN if rules.hidden is None else rules.hidden
         exercise = load(unit, key, hidden)
         tasks = worth(exercise.tasks, rules)
-        read_sheet(out / "manual.csv", tasks)  # a slip in it is told now, not after an hour
-        joined = join(collection.found, roster)
+        joined, old = join(collection.found, roster), before(out)
+        nothing_lost(old, unit, joined, args.withdrawn, out)
+        read_sheet(out / "manual.csv", tasks, known(old, joined))  # a slip in it is told now, not after an hour
+        for words in extensions_fit(rules, joined):
+            print(f"Warning: {words}", file=sys.stderr)
         settings = Settings(unit, key, hidden, unsafe=args.unsafe, hide=(str(submissions), str(out)))
         if args.scheduler:
             if words := cluster.exposed(args.scheduler):
@@ -83,12 +91,12 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
         else:
             done = runner.run(jobs, settings, out / "results", args.workers)
         results = _graded(done, len(joined.found))
-        sheet = read_sheet(out / "manual.csv", tasks)  # again: a reader may have gone on meanwhile
+        sheet = marked_again(read_sheet(out / "manual.csv", tasks, known(old, joined)), old)  # a reader may have gone on meanwhile
         book = make(unit, tasks, joined, results, rules, sheet, collection.remarks)
-        old = before(out)
-        now = write_all(out, book, joined, collection, title, sheet, args.assignment, key if args.anonymous else None)
-    print("\n".join([*_summary(book), *_to_look_at(book, joined, collection, rules, sheet)]))
-    if old is not None and old["unit"] == unit:
+        look = to_look_at(book, joined, collection, rules, sheet, args.assignment or canvas_column(joined, title))
+        now = write_all(out, book, joined, look, title, sheet, args.assignment, key if args.anonymous else None)
+    print("\n".join([*_summary(book), *_to_look_at(look, book)]))
+    if old is not None:
         changed = [f"{c.student}, {c.task}: {c.before} -> {c.after}" for c in changes(old, now)]
         print(_listed("Marks that changed since the last run", changed) if changed else "No mark changed since the last run.")
     print(f"Marks: {out / 'grades.csv'}\nThe class: {out / 'class.html'}")
@@ -174,20 +182,10 @@ def _summary(book: Gradebook) -> list[str]:
     return ["; ".join(f"{counts[state]} {state}" for state in (FINAL, READ, MISSING, FAILED) if counts[state]) + "."]
 
 
-def _to_look_at(book: Gradebook, joined: Joined, collection: Collection, rules: Rules, sheet: Sheet) -> list[str]:
+def _to_look_at(look: Mapping[str, Sequence[str]], book: Gradebook) -> list[str]:
     """What a person has to decide."""
-    failed = [f"{row.student.shown}: {row.problem}" for row in book.rows if row.state == FAILED]
-    untimed = [row.student.shown for row in book.graded if row.found and handed_in(row.student, row.found, rules) is None]
-    lists = {
-        "Not graded, and not by their fault; the same command tries again": failed,
-        "Files that fit no student, graded for nobody": [f"{file.title}: {why}" for file, why in joined.strangers],
-        "Not taken out of the archive": [f"{name}: {why}" for name, why in collection.refused],
-        "Answers that were changed after a reader had marked them": [f"{ask.student}: {ask.task}" for ask in stale(book.asked, sheet)],
-        "No time of handing in is known; counted as in time": untimed if rules.deadline else [],
-    }
-    waiting = sum(row.state == READ for row in book.rows)
-    lines = [_listed(head, found) for head, found in lists.items() if found]
-    if waiting:
+    lines = [_listed(head, found) for head, found in look.items() if head not in ON_PAGE_ONLY]
+    if waiting := sum(row.state == READ for row in book.rows):
         lines.append(f"{waiting} wait for a reader: fill in manual.csv (the answers are in reading.html), then run this again.")
     return lines
 

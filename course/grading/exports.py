@@ -19,7 +19,7 @@ __all__ = ["anonymous", "anonymous_table", "canvas", "moodle", "moodle_feedback"
 def table(path: Path, book: Gradebook) -> None:
     """Everything in one table, for a spreadsheet."""
     tasks = list(book.tasks)
-    columns = ["student", "name", "email", "state", *tasks, "earned", "late days", "points", "out of"]
+    columns = ["student", "name", "email", "state", *tasks, "earned", "late days", "points", "out of", "problem"]
     write_rows(path, columns, [_row(row, book) for row in book.rows])
 
 
@@ -34,6 +34,7 @@ def _row(row: Row, book: Gradebook) -> dict[str, object]:
         **marks,
         "late days": row.late.days or "",
         "out of": rounded(book.out_of),
+        "problem": row.problem or row.trouble,
         **sums,
     }
 
@@ -53,14 +54,15 @@ def moodle(path: Path, book: Gradebook, roster: Roster, comment: Callable[[Row],
         comment: a few words on a student's work.
     """
     columns = list(roster.columns)
-    if "Identifier" in columns and "Grade" in columns:
+    if roster.worksheet:
+        grade, words = roster.column("grade"), roster.column("comment")
         rows = []
         for row in book.rows:
             filled: dict[str, object] = dict(row.student.row)
             if row.state == FINAL:
-                filled["Grade"] = rounded(row.total)
-                if "Feedback comments" in columns:
-                    filled["Feedback comments"] = comment(row)
+                filled[grade] = rounded(row.total)
+                if words:
+                    filled[words] = comment(row)
             rows.append(filled)
         write_rows(path, columns, rows)
         return

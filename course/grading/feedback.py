@@ -6,7 +6,7 @@ from course.checks.result import HEADLINES
 from course.checks.task import OpenTask, Task, get
 from course.grading.gradebook import FAILED, MISSING, Gradebook, Mark, Row, answer
 from course.grading.page import page, safe, table, words
-from course.grading.result import Hidden
+from course.grading.result import Hidden, TaskResult
 from course.grading.rules import rounded
 
 __all__ = ["comment", "feedback_page", "reading_page"]
@@ -27,10 +27,12 @@ SAID = {
 
 
 def comment(row: Row) -> str:
-    """One line for a gradebook: the tasks that are not right, and what being late cost."""
+    """One line for a gradebook: what is wrong with the file, the tasks that are not right, and what being late cost."""
     wrong = [mark.task for mark in row.marks if mark.points is not None and mark.points < mark.out_of]
-    parts = [f"Not everything yet: {', '.join(wrong)}." if wrong else "Everything is right."]
-    return " ".join([*parts, row.late.said]).strip()
+    tasks = f"Not everything yet: {', '.join(wrong)}." if wrong else "Everything is right."
+    if row.trouble and not row.earned:
+        tasks = ""
+    return " ".join(part for part in (row.trouble, tasks, row.late.said) if part)
 
 
 def feedback_page(book: Gradebook, row: Row, title: str) -> str:
@@ -51,11 +53,14 @@ def feedback_page(book: Gradebook, row: Row, title: str) -> str:
     if row.late.said:
         parts.append(f"<p>{safe(row.late.said)} You earned {rounded(row.earned)}.</p>")
     if any(mark.points is None for mark in row.marks):
-        parts.append("<p>A reader has not marked everything yet, so the points will still grow.</p>")
+        parts.append("<p>A reader has not marked everything yet, so this is not the final mark.</p>")
+    if row.trouble and row.trouble not in row.notes:
+        parts.append(f"<p>Note: {words(row.trouble)}</p>")
     parts += [f"<p>Note: {words(note)}</p>" for note in row.notes]
     parts.append(table(["task", "points", ""], [[m.task, _points(m), _said(m)] for m in row.marks]))
     parts += [_task(mark, row) + _place(book, mark, row) for mark in row.marks]
-    parts.append('<p class="small">Cases that are not shown are asked too: larger ones, with real numbers. Of them you learn how many.</p>')
+    shown = "Cases that are not shown are asked too: larger ones, and real numbers where the task has them. Of them you learn how many."
+    parts.append(f'<p class="small">{shown}</p>')
     return page(title, "\n".join(parts))
 
 
@@ -65,16 +70,20 @@ def _points(mark: Mark) -> str:
 
 def _said(mark: Mark) -> str:
     status = mark.result.status if mark.result else ""
+    if mark.overruled:
+        return "decided by a reader"
     return SAID.get(status, HEADLINES.get(status, status).lower())
 
 
 def _task(mark: Mark, row: Row) -> str:
     result = mark.result
-    if result is None or (result.status in ("passed", "stub") and not mark.remark):
+    if result is None or (result.status in ("passed", "stub") and not mark.remark and not mark.overruled):
         return ""
     parts = [f'<section class="task"><h2>{safe(mark.task)}: {safe(_points(mark))}</h2>']
-    if mark.remark:
-        parts.append(f"<p><strong>Your reader says:</strong> {safe(mark.remark)}</p>")
+    said = f"<p><strong>Your reader says:</strong> {safe(mark.remark)}</p>" if mark.remark else ""
+    if mark.overruled:
+        return "\n".join([*parts, _overruled(mark, result), said, "</section>"])
+    parts.append(said)
     if result.status == "open":
         parts.append(_rubric(result.id))
         if row.result is not None and (text := answer(row.result, mark.task)):
@@ -88,6 +97,14 @@ def _task(mark: Mark, row: Row) -> str:
             parts.append(f"<p><strong>Hint.</strong> {words(hint)}</p>")
         parts.append(_counts(result.hidden))
     return "\n".join([*parts, "</section>"])
+
+
+def _overruled(mark: Mark, result: TaskResult) -> str:
+    """That a reader decided; and, where points are missing, what the check had found, which may still help."""
+    decided = f"<p>A reader looked at your work and gave {safe(_points(mark))} points. That counts, in place of what the check said.</p>"
+    if mark.points == mark.out_of or result.visible is None or not result.visible.failed:
+        return decided
+    return f"<details><summary>What the check had said before</summary>{result.visible.html}</details>{decided}"
 
 
 def _place(book: Gradebook, mark: Mark, row: Row) -> str:
@@ -131,7 +148,8 @@ def reading_page(book: Gradebook, title: str) -> str:
         for row in book.graded:
             if row.result is not None and any(ask.student == row.student.id and ask.task == task for ask in book.asked):
                 text = answer(row.result, task)
-                shown = f"<pre>{safe(text)}</pre>" if text.strip() else "<p>Nothing was written.</p>"
+                empty = f"Nothing was written. {row.trouble}" if row.trouble else "Nothing was written."
+                shown = f"<pre>{safe(text)}</pre>" if text.strip() else f"<p>{words(empty)}</p>"
                 parts.append(f"<section><h3>{safe(row.student.shown)}</h3>{shown}</section>")
     note = "<p>Points and remarks go into manual.csv; the next run merges them. Code is text here; its pictures are in the notebooks.</p>"
     return page(f"{title}: to be read", note + "\n".join(parts))

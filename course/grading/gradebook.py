@@ -1,9 +1,9 @@
-"""The marks of a class: what running the code earned, what a reader gave, what being late costs; and what changed since the last time."""
+"""The marks of a class: what running the code earned, what a reader gave, what being late costs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
@@ -14,26 +14,22 @@ from course import CourseError
 from course.checks.task import AnyTask
 from course.files import write_atomically
 from course.grading.collect import Found
-from course.grading.manual import Asked, Sheet, answer_digest
+from course.grading.manual import Asked, Sheet, answer_digest, file_digest
 from course.grading.result import SubmissionResult, TaskResult
-from course.grading.roster import Joined, Student
+from course.grading.roster import Joined, Student, names_of
 from course.grading.rules import Late, Rules, rounded
-from course.grading.tables import write_rows
+from course.grading.trouble import trouble
 
 __all__ = [
-    "Change",
     "Gradebook",
     "Mark",
     "Row",
     "answer",
     "as_json",
-    "changes",
     "handed_in",
     "make",
     "ranked",
-    "read_before",
     "worth",
-    "write_changes",
     "write_json",
 ]
 
@@ -43,13 +39,19 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Mark:
-    """One task of one student: points are None while a reader has not marked it."""
+    """One task of one student: points are None while a reader has not marked it; ``read`` says that they are a reader's."""
 
     task: str
     points: Fraction | None
     out_of: Fraction
     result: TaskResult | None = None
     remark: str = ""
+    read: bool = False
+
+    @property
+    def overruled(self) -> bool:
+        """Whether a reader's points stand in the place of computed ones."""
+        return self.read and self.result is not None and self.result.points is not None
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Row:
     found: Found | None = None
 
     @property
+    def trouble(self) -> str:
+        """What is wrong with the file as a whole, in a sentence; or an empty string."""
+        return trouble(self.result)
+
+    @property
     def earned(self) -> Fraction:
         """Before anything is taken off."""
         return sum((mark.points or Fraction(0) for mark in self.marks), Fraction(0))
@@ -87,12 +94,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Gradebook:
-    """A class in one exercise: rows in the order of the roster, and what each task is worth."""
+    """A class in one exercise: rows in the order of the roster, what each task is worth, the marks that a reader is asked for, and those
+    by which one overruled a computed one.
+    """
 
     unit: str
     tasks: dict[str, Fraction]
     rows: tuple[Row, ...]
     asked: tuple[Asked, ...] = ()
+    overruled: tuple[Asked, ...] = ()
 
     @property
     def out_of(self) -> Fraction:
@@ -152,7 +162,7 @@ def make(
         sheet: the marks of a reader.
         remarks: key of a submission -> sentences about its files.
     """
-    rows, asked = [], []
+    rows, asked, overruled = list[Row](), list[Asked](), list[Asked]()
     for student in joined.roster.students:
         file = joined.found.get(student.id)
         if file is None:
@@ -163,13 +173,23 @@ def make(
             rows.append(Row(student, FAILED, problem=result, found=file))
             continue
         marks = tuple(_mark(task, tasks, student, sheet) for task in result.tasks)
-        late = rules.late(handed_in(student, file, rules), *_names(student), marked=file.who.late)
+        late = rules.late(handed_in(student, file, rules), *names_of(student), marked=file.who.late)
         waits = any(mark.points is None and mark.out_of for mark in marks)
         notes = (*remarks.get(file.who.key, ()), *result.notes)
         rows.append(Row(student, READ if waits else FINAL, marks, late, notes, result.flags, "", result, file))
-        open_tasks = [mark for mark in marks if mark.result and mark.result.points is None and mark.out_of]
-        asked += [Asked(student.id, student.name, m.task, m.out_of, answer_digest(answer(result, m.task))) for m in open_tasks]
-    return Gradebook(unit, tasks, tuple(rows), tuple(asked))
+        for mark in marks:
+            ask = Asked(student.id, student.name, mark.task, mark.out_of, _work(mark, result))
+            if mark.result and mark.result.points is None and mark.out_of:
+                asked.append(ask)
+            elif mark.overruled:
+                overruled.append(ask)
+    return Gradebook(unit, tasks, tuple(rows), tuple(asked), tuple(overruled))
+
+
+def _work(mark: Mark, result: SubmissionResult) -> str:
+    """A digest of what a reader's mark is for: the answer, or the whole file where the mark could be computed."""
+    opened = mark.result is not None and mark.result.points is None
+    return answer_digest(answer(result, mark.task)) if opened else file_digest(result.digest)
 
 
 def answer(result: SubmissionResult, task: str) -> str:
@@ -184,16 +204,12 @@ def handed_in(student: Student, file: Found, rules: Rules) -> datetime | None:
     return rules.time(student.submitted) if student.submitted else None
 
 
-def _names(student: Student) -> list[str]:
-    return [value for value in (student.id, student.email, student.name, *student.row.values()) if value]
-
-
 def _mark(task: TaskResult, tasks: dict[str, Fraction], student: Student, sheet: Sheet) -> Mark:
     name = task.id.partition("/")[2]
     out_of, manual = tasks.get(name, Fraction(task.out_of)), sheet.get((student.id, name))
     remark = manual.remark if manual else ""
     if manual and manual.points is not None:  # a reader may also overrule what was computed
-        return Mark(name, manual.points, out_of, task, remark)
+        return Mark(name, manual.points, out_of, task, remark, read=True)
     if task.points is None:
         return Mark(name, None if out_of else Fraction(0), out_of, task, remark)
     return Mark(name, Fraction(task.points, task.out_of or 1) * out_of, out_of, task, remark)
@@ -218,66 +234,22 @@ def _row(row: Row) -> dict[str, Any]:
         "state": row.state,
         "points": str(rounded(row.total)),
         "late_days": row.late.days,
-        "tasks": {mark.task: _told(mark) for mark in row.marks},
+        "tasks": {mark.task: _told(mark, row) for mark in row.marks},
         "notes": list(row.notes),
         "flags": list(row.flags),
-        "problem": row.problem,
+        "problem": row.problem or row.trouble,
         "digest": row.result.digest if row.result else "",
     }
 
 
-def _told(mark: Mark) -> dict[str, Any]:
+def _told(mark: Mark, row: Row) -> dict[str, Any]:
     return {
         "points": None if mark.points is None else str(rounded(mark.points)),
         "status": mark.result.status if mark.result else "",
         "misconception": mark.result.misconception if mark.result else None,
         "remark": mark.remark,
+        "work": _work(mark, row.result) if row.result else "",
     }
-
-
-@dataclass(frozen=True)
-class Change:
-    """A mark that is not what it was; ``task`` is "total" for the sum. "-" stands for no mark."""
-
-    student: str
-    name: str
-    task: str
-    before: str
-    after: str
-
-
-def read_before(path: Path) -> dict[str, Any] | None:
-    """What the last run stored; None if there is nothing that could be compared."""
-    try:
-        stored = json.loads(path.read_text("utf-8"))
-        return stored if stored["format"] == FORMAT and isinstance(stored["students"], list) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
-    """The marks that changed, student by student: tasks first, then the sum."""
-    old, new = _points(before), _points(after)
-    found = []
-    for student in dict.fromkeys([*new, *old]):
-        (name, was), (new_name, now) = old.get(student, ("", {})), new.get(student, ("", {}))
-        marks = [(task, was.get(task, "-"), now.get(task, "-")) for task in dict.fromkeys([*now, *was])]
-        found += [Change(student, new_name or name, *mark) for mark in marks if mark[1] != mark[2]]
-    return found
-
-
-def _points(stored: dict[str, Any]) -> dict[str, tuple[str, dict[str, str]]]:
-    found = {}
-    for entry in stored["students"]:
-        graded = entry["state"] in (FINAL, READ)
-        marks = {task: "-" if mark["points"] is None else mark["points"] for task, mark in entry["tasks"].items()}
-        found[entry["id"]] = (entry["name"], {**marks, "total": entry["points"] if graded else "-"})
-    return found
-
-
-def write_changes(path: Path, found: Iterable[Change]) -> None:
-    """The list of the last run that changed anything."""
-    write_rows(path, ("student", "name", "task", "before", "after"), [vars(change) for change in found])
 
 
 def write_json(path: Path, stored: dict[str, Any]) -> None:

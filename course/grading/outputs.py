@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,16 @@ from course import ROOT
 from course.files import write_atomically
 from course.grading import exports
 from course.grading.classpage import class_page
-from course.grading.collect import Collection
+from course.grading.earlier import changes, read_before, write_changes
 from course.grading.feedback import comment, feedback_page, reading_page
-from course.grading.gradebook import Gradebook, Row, as_json, changes, read_before, write_changes, write_json
+from course.grading.gradebook import Gradebook, Row, as_json, write_json
 from course.grading.key import pseudonym
 from course.grading.manual import Sheet, write_sheet
 from course.grading.roster import Joined
 from course.grading.runner import file_name
 from course.grading.similar import Pair, pairs, shingles_of_files
 
-__all__ = ["before", "feedback_path", "write_all"]
+__all__ = ["before", "canvas_column", "feedback_path", "write_all"]
 
 
 def before(out: Path) -> dict[str, Any] | None:
@@ -37,7 +37,7 @@ def write_all(
     out: Path,
     book: Gradebook,
     joined: Joined,
-    collection: Collection,
+    to_look_at: Mapping[str, Sequence[str]],
     title: str,
     sheet: Sheet,
     assignment: str | None = None,
@@ -52,7 +52,7 @@ def write_all(
         out: the folder.
         book: the marks.
         joined: whose is what.
-        collection: what was handed in.
+        to_look_at: what a person has to decide, by heading.
         title: of the unit.
         sheet: the marks of a reader.
         assignment: the name of Canvas' column; the title by default.
@@ -70,12 +70,12 @@ def write_all(
     write_sheet(out / "manual.csv", book.asked, sheet)
     if book.asked:
         _write_if_new(out / "reading.html", reading_page(book, title))
-    _write_if_new(out / "class.html", class_page(book, joined, title, _alike(book, joined), collection.refused))
+    _write_if_new(out / "class.html", class_page(book, title, _alike(book, joined), to_look_at))
     exports.table(out / "grades.csv", book)
     if joined.roster.lms != "canvas":
         exports.moodle(out / "moodle.csv", book, joined.roster, comment)
     if joined.roster.lms != "moodle":
-        exports.canvas(out / "canvas.csv", book, joined.roster, assignment or _canvas_column(joined, title))
+        exports.canvas(out / "canvas.csv", book, joined.roster, assignment or canvas_column(joined, title))
     exports.moodle_feedback(out / "moodle-feedback.zip", book, lambda row: feedback_path(out, row))
     if key is not None:
         secret = key
@@ -83,8 +83,12 @@ def write_all(
         write_json(out / "anonymous.json", hidden)
         exports.anonymous_table(out / "anonymous.csv", hidden)
     now, old = as_json(book), before(out)
-    if old is not None and old["unit"] == book.unit and (found := changes(old, now)):
-        write_changes(out / "changes.csv", found)
+    if old is not None and old["unit"] == book.unit:
+        if found := changes(old, now):
+            write_changes(out / "changes.csv", found)
+        ids = {entry["id"] for entry in now["students"]}
+        if former := sorted({*old.get("former", []), *(entry["id"] for entry in old["students"])} - ids):
+            now["former"] = former  # a line of the sheet may still name them
     write_json(out / "grades.json", now)
     return now
 
@@ -97,7 +101,7 @@ def _write_if_new(path: Path, text: str) -> None:
     write_atomically(path, text)
 
 
-def _canvas_column(joined: Joined, title: str) -> str:
+def canvas_column(joined: Joined, title: str) -> str:
     """The column of an export of Canvas that is this exercise's, "Convolution by hand (4711)"; else the title."""
     return next((column for column in joined.roster.columns if column.partition(" (")[0] == title), title)
 

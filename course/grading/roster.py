@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,19 +12,23 @@ from course import CourseError
 from course.grading.collect import Found, Identity
 from course.grading.tables import read_rows
 
-__all__ = ["Joined", "Roster", "Student", "join", "read_roster"]
+__all__ = ["Joined", "Roster", "Student", "fitting", "join", "names_of", "number_of", "read_roster"]
 
-# What a student is known by, and the names of columns that hold it, in Moodle's and Canvas' exports and elsewhere.
+# What a student is known by, and the names of columns that hold it, in Moodle's (English and German) and Canvas' exports and elsewhere.
 COLUMNS = {
-    "id": ("id", "student id", "id number", "identifier", "sis user id", "matriculation number", "number"),
-    "name": ("name", "full name", "student", "student name"),
-    "first": ("first name", "given name"),
-    "last": ("surname", "last name", "family name"),
-    "email": ("email", "email address", "e-mail"),
-    "login": ("login", "username", "user name", "sis login id", "account"),
-    "time": ("submitted", "last modified (submission)", "submitted at", "submission time"),
+    "id": ("id", "student id", "id number", "id-nummer", "identifier", "sis user id", "matriculation number", "matrikelnummer", "number"),
+    "name": ("name", "full name", "vollständiger name", "student", "student name"),
+    "first": ("first name", "given name", "vorname"),
+    "last": ("surname", "last name", "family name", "nachname"),
+    "email": ("email", "email address", "e-mail", "e-mail-adresse"),
+    "login": ("login", "username", "user name", "anmeldename", "sis login id", "account"),
+    "time": ("submitted", "last modified (submission)", "zuletzt geändert (abgabe)", "submitted at", "submission time"),
+    # of Moodle's grading worksheet:
+    "grade": ("grade", "bewertung"),
+    "most": ("maximum grade", "bestwertung"),
+    "comment": ("feedback comments", "feedback als kommentar"),
 }
-KNOWN_BY = ("identifier", "id", "sis user id", "sis login id", "id number", "student id", "username", "login", "email", "email address")
+KNOWN_BY = (*COLUMNS["id"], *COLUMNS["login"], *COLUMNS["email"])
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,34 @@ class Student:
 
 @dataclass(frozen=True)
 class Roster:
-    """A class, and the columns of the file it came from; ``given`` is false where there was no file."""
+    """A class.
+
+    Args:
+        students: in the order of the file.
+        columns: of the file.
+        given: false where there was no file.
+        possible: Canvas' line "Points Possible", by column.
+    """
 
     students: tuple[Student, ...] = ()
     columns: tuple[str, ...] = ()
     given: bool = True
+    possible: dict[str, str] = field(default_factory=dict)
+
+    def column(self, kind: str) -> str:
+        """How the file calls its column of that kind, a key of COLUMNS; or an empty string."""
+        return next((column for column in self.columns if column.lower() in COLUMNS[kind]), "")
+
+    @property
+    def worksheet(self) -> bool:
+        """Whether it is Moodle's grading worksheet, in a language that is known here."""
+        identified = self.column("id").lower() == "identifier" or bool(self.column("most"))
+        return bool(identified and self.column("grade"))
+
+    def maxima(self, assignment: str) -> set[str]:
+        """The most that one can get by the file, as it writes it: Moodle's Maximum Grade, Canvas' Points Possible of that column."""
+        found = {student.row.get(self.column("most"), "") for student in self.students} | {self.possible.get(assignment, "")}
+        return {value.strip() for value in found if value.strip()}
 
     @property
     def lms(self) -> str:
@@ -66,7 +94,7 @@ class Roster:
         columns = {column.lower() for column in self.columns}
         if {"student", "id", "section"} <= columns:
             return "canvas"
-        return "moodle" if {"identifier", "grade"} <= columns or {"email address", "surname"} <= columns else ""
+        return "moodle" if self.worksheet or {"email address", "surname"} <= columns or {"e-mail-adresse", "nachname"} <= columns else ""
 
 
 @dataclass
@@ -90,16 +118,18 @@ def read_roster(path: Path) -> Roster:
     if not any(named[kind] for kind in ("id", "name", "email", "login", "first")):
         raise CourseError(f"The roster {path} has the columns {', '.join(columns)}; expected one called id, name, email or login.")
     students: dict[str, Student] = {}
+    possible: dict[str, str] = {}
     for number, row in enumerate(rows, 2):
         student = _student(row, named)
         if student is None:
+            possible = possible or (row if any("points possible" in value.lower() for value in row.values()) else {})
             continue
         if student.id in students:
             raise CourseError(f"The roster {path} has {student.id!r} twice, again in line {number}. An id must stand once.")
         students[student.id] = student
     if not students:
         raise CourseError(f"The roster {path} names no student.")
-    return Roster(tuple(students.values()), tuple(columns))
+    return Roster(tuple(students.values()), tuple(columns), possible=possible)
 
 
 def _student(row: dict[str, str], named: dict[str, list[str]]) -> Student | None:
@@ -157,8 +187,30 @@ def _fitting(who: Identity, students: Sequence[Student]) -> list[Student]:
 
 
 def _numbers(student: Student) -> set[str]:
-    """Moodle's worksheet says "Participant 4711" where its zip says 4711."""
-    return {value.strip().rpartition(" ")[2] for column, value in student.row.items() if column.lower() in KNOWN_BY and value.strip()}
+    """Moodle's worksheet says "Participant 4711", in German "Teilnehmer/in4711", where its zip says 4711."""
+    return {number_of(value) for column, value in student.row.items() if column.lower() in KNOWN_BY and value.strip()}
+
+
+def number_of(text: str) -> str:
+    """The number at the end of what Moodle calls a participant; of any other text its last word.
+
+    >>> number_of("Participant 4711"), number_of("Teilnehmer/in4711"), number_of("u4711")
+    ('4711', '4711', 'u4711')
+    """
+    word = text.strip().rpartition(" ")[2]
+    match = re.fullmatch(r".*/\D+(\d+)", word)
+    return match[1] if match else word
+
+
+def names_of(student: Student, file: Found | None = None) -> list[str]:
+    """Whatever a student is known by: id, number, login, e-mail, name, the cells of their line; and what their file says."""
+    own = [student.id, student.email, student.name, *student.row.values(), *sorted(_numbers(student))]
+    return [value for value in (*own, *((file.who.id, file.who.name, file.who.key) if file else ())) if value]
+
+
+def fitting(name: str, students: Iterable[Student]) -> list[Student]:
+    """The students whom an entry of the rules names."""
+    return [student for student in students if name.casefold() in {known.casefold() for known in names_of(student)}]
 
 
 def _known(student: Student) -> list[str]:

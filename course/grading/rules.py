@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import tomllib
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
@@ -31,7 +32,7 @@ from typing import Any
 
 from course import CourseError
 
-__all__ = ["Late", "Rules", "read_rules", "read_time", "rounded"]
+__all__ = ["Late", "Rules", "nearest", "read_rules", "read_time", "rounded"]
 
 TIMES = ("roster", "files")
 KEYS = ("unit", "deadline", "timezone", "grace_minutes", "penalty_per_day", "days_accepted", "times", "hidden_cases", "images")
@@ -43,6 +44,8 @@ FORMATS = (
     "%Y-%m-%d %H:%M:%S %Z",
     "%d.%m.%Y %H:%M",
 )
+MONTHS = ("januar", "februar", "märz", "april", "mai", "juni", "juli", "august", "september", "oktober", "november", "dezember")
+GERMAN = re.compile(r"(\d{1,2})\. ([A-Za-zä]+) (\d{4}), (\d{1,2}):(\d{2})$")
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,29 @@ class Rules:
         return found.replace(tzinfo=self.zone) if found is not None and found.tzinfo is None else found
 
 
-def read_time(text: str) -> datetime | None:
-    """A time as Moodle, Canvas, ISO 8601 or a German spreadsheet write it.
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A sentence about what was probably meant, to follow another; or an empty string.
 
-    >>> read_time("Sunday, 1 November 2026, 11:59 PM")
-    datetime.datetime(2026, 11, 1, 23, 59)
+    >>> nearest("convolv", ["correlate", "convolve"])
+    " Did you mean 'convolve'?"
+    """
+    near = difflib.get_close_matches(word.casefold(), plain := {name.casefold(): name for name in known}, n=1)
+    return f" Did you mean {plain[near[0]]!r}?" if near else ""
+
+
+def read_time(text: str) -> datetime | None:
+    """A time as Moodle (in English or German), Canvas, ISO 8601 or a German spreadsheet write it.
+
+    >>> read_time("Sunday, 1 November 2026, 11:59 PM") == read_time("Sonntag, 1. November 2026, 23:59")
+    True
     """
     text = text.strip()
+    if german := GERMAN.search(text):
+        day, month, year, hour, minute = german.groups()
+        try:
+            return datetime(int(year), MONTHS.index(month.casefold()) + 1, int(day), int(hour), int(minute))
+        except ValueError:
+            return None
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -169,8 +188,7 @@ def read_rules(path: Path | None) -> Rules:
         raise CourseError(f"{path} is not valid TOML: {error}.") from None
     for key in table:
         if key not in (*KEYS, *TABLES):
-            near = difflib.get_close_matches(key, (*KEYS, *TABLES), n=1)
-            meant = f" Did you mean {near[0]!r}?" if near else ""
+            meant = nearest(key, (*KEYS, *TABLES))
             raise CourseError(f"{path}: there is no entry {key!r}.{meant} Known are {', '.join((*KEYS, *TABLES))}.")
     return _Reader(path, table).rules()
 
