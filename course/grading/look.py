@@ -41,6 +41,7 @@ def to_look_at(
     several = [(row, text) for row in book.graded if row.found for text in collection.remarks.get(row.found.who.key, [])]
     changed = [f"{shown.get(ask.student, ask.student)}: {ask.task}" for ask in stale((*book.asked, *book.overruled), sheet)]
     absent = [row.student for row in book.rows if row.state == MISSING]
+    idle = {student: task for (student, task), mark in sheet.items() if student not in shown and mark.points is not None}
     differs = maximum_differs(joined.roster, assignment, book.out_of)
     lists = {
         "Not graded, and not by their fault; the same command tries again": _named(row for row in book.rows if row.state == FAILED),
@@ -49,6 +50,7 @@ def to_look_at(
         "Files that could not be graded as this exercise": _named(row for row in book.graded if row.trouble),
         "Answers that were changed after a reader had marked them; give the points, or the remark, anew in manual.csv, or clear the cell "
         "`answer` there to keep them": changed,
+        "Marks in manual.csv of students who are not in the class now; kept there, and counted for nobody": [*map(": ".join, idle.items())],
         "Students who handed in several files": [f"{row.student.shown}: {text}" for row, text in several],
         "No time of handing in is known; counted as in time": late[False],
         "No time of handing in is known, and Canvas says LATE; counted as one day": late[True],
