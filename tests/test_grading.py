@@ -25,7 +25,7 @@ from course.checks.run import run_cases
 from course.checks.task import Case, OpenTask, Output, Task, get, names
 from course.checks.tolerance import Tolerance
 from course.grading import preflight, sandbox
-from course.grading.answers import answers, sections
+from course.grading.answers import AT_END, WHOLE, answers, sections
 from course.grading.attempt import Subject
 from course.grading.exercise import load
 from course.grading.grade import grade_one
@@ -181,11 +181,12 @@ def test_a_constant_below_the_last_definition_is_run_and_experiments_there_are_n
     notebook = solved(mean_filter="def reach(size):\n    return size // HALF[0]\n\n" + filter_)
     below = next(i for i, cell in enumerate(notebook["cells"]) if "def mean_filter" in "".join(cell["source"])) + 1
     assert "def" not in "".join("".join(cell["source"]) for cell in notebook["cells"][below:] if cell["cell_type"] == "code")
-    add(notebook, "image = network = 1 / 0  # a training\nHALF = [TWO]\nHALF.append(network)", below)
+    half = "image = network = 1 / 0  # a training\nHALF = [TWO]\nHALF.append(network)"
+    add(notebook, half, below)
     add(notebook, "TWO = 3\nTWO = 2", below)
     add(notebook, "TWO = 5  # another experiment\nsize = 1 / 0", len(notebook["cells"]))
     ran = plan_of(notebook, tmp_path).cells
-    assert [cell.source for cell in ran[-2:]] == ["TWO = 3\nTWO = 2", "image = network = 1 / 0  # a training\nHALF = [TWO]\nHALF.append(network)"]
+    assert [cell.source for cell in ran[-2:]] == ["TWO = 3\nTWO = 2", half]
     plain = plan_of(add(solved(), "TWO = 2\noutput = image = padded = 1 / 0", below), tmp_path)
     assert [cell.name for cell in plain.cells][-1] == "convolution-mean_filter", "names of local variables are nobody's"
 
@@ -474,6 +475,68 @@ def test_a_reader_sees_all_that_was_written_for_an_open_task_and_nothing_else(to
         cell["source"] = "".join(cell["source"]).replace("\n", " \r\n" if ids == "new" else "\n")
     found = read_back(notebook)
     assert list(found) == [name] and found[name].split("\n\n") == wanted and len(wanted) >= 3
+
+
+def as_percent(notebook):
+    """As jupytext and editors write it."""
+    heads = {"markdown": "# %% [markdown]", "code": '# %% tags=["student"]'}
+    cells = [f"{heads[cell['cell_type']]}\n{source_of(cell, '#')}" for cell in notebook["cells"]]
+    return "\n\n".join(["# ---\n# jupyter:\n# ---", *cells])
+
+
+def as_nbconvert(notebook):
+    """As ``jupyter nbconvert --to python`` writes it."""
+    return "#!/usr/bin/env python\n# coding: utf-8\n" + "".join(
+        f"\n{source_of(cell, '# ')}\n" if cell["cell_type"] == "markdown" else f"\n# In[ ]:\n\n\n{source_of(cell, '')}\n\n"
+        for cell in notebook["cells"]
+    )
+
+
+def source_of(cell, empty):
+    lines = "".join(cell["source"]).split("\n")
+    return "\n".join(lines if cell["cell_type"] == "code" else [f"# {line}" if line else empty for line in lines])
+
+
+@pytest.mark.parametrize("form", [as_percent, as_nbconvert])
+@pytest.mark.parametrize("topic", TOPICS)
+def test_open_answers_in_exported_scripts_are_shown(topic, form, tmp_path):
+    (path,) = (ROOT / "exercises").glob(f"[0-9][0-9]_{topic}.ipynb")
+    tasks = [name for name in names(topic) if isinstance(get(name), OpenTask)]
+
+    def read_back(notebook):
+        return answers(read(written(tmp_path, form(notebook), "ada.py")).texts, sections(path, tasks), tasks)
+
+    notebook = handed_out(topic)
+    assert read_back(notebook) == {}, "as it was handed out"
+    wanted = []
+    (section,) = [section for section in sections(path, tasks) if section.task]
+    for cell in notebook["cells"]:
+        own = cell["id"] in section.cells and cell["metadata"].get("tags") == ["student"]
+        if own:
+            wanted.append("# MY TITLE\n\nwords" if cell["cell_type"] == "markdown" else "x = 1\n\n\n# a comment\ny = 2")
+        cell["source"] = wanted[-1] if own else solution(topic).get(cell["id"], cell["source"])
+    (found,) = read_back(notebook).values()
+    assert found == "\n\n".join(wanted) and wanted
+
+
+def test_an_answer_behind_everything_is_shown_and_so_is_a_script_of_another_form(tmp_path):
+    (path,) = (ROOT / "exercises").glob(f"[0-9][0-9]_{TOPIC}.ipynb")
+    tasks = [f"{TOPIC}/design"]
+
+    def read_back(notebook, name="ada.ipynb", **options):
+        return answers(read(written(tmp_path, notebook, name)).texts, sections(path, tasks), tasks, **options).get("design", "")
+
+    notebook = add(solved(), "my_kernel = 3", len(handed_out()["cells"]))
+    notebook["cells"].append({"cell_type": "markdown", "id": "mine", "metadata": {}, "source": "I want edges."})
+    assert read_back(notebook) == f"{AT_END}\n\nmy_kernel = 3\n\nI want edges."
+    answered = json.loads(json.dumps(notebook))
+    next(cell for cell in answered["cells"] if cell["id"] == "convolution-design")["source"] = "x = 1"
+    assert read_back(answered).startswith(f"x = 1\n\n{AT_END}") and read_back(add(solved(), "helper = 1")) == ""
+    for cell in notebook["cells"]:
+        del cell["id"]
+    assert read_back(notebook).startswith(f"{AT_END}\n\nmy_kernel"), "without ids too"
+    assert read_back(as_nbconvert(notebook).replace("# In[ ]:", ""), "ada.py").endswith("my_kernel = 3\n\nI want edges.")
+    assert read_back("x = 1\n# words", "bob.py") == f"{WHOLE}\n\nx = 1\n# words" and read_back("x = 1", "bob.py", whole=False) == ""
 
 
 # --- many at once -------------------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """What a student wrote for the open tasks: the changed and the added cells of their sections, for a reader.
 
 A section goes from one heading ``## ...`` of the handed-out notebook to the next. Cells are known by their ids, and, since some editors
-give new ones, by their texts; a cell that is new belongs where it stands.
+give new ones and scripts have none, by their texts; a cell that is new belongs where it stands. What was written behind everything that
+is asked may belong to any open task, and is shown with each.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Section", "answers", "sections"]
+__all__ = ["AT_END", "WHOLE", "Section", "answers", "sections"]
 
 CELL, ALL = 20_000, 100_000  # characters that are kept of one cell, and of one answer
+AT_END = "[Written at the end of the notebook; it may belong to any open task:]"
+WHOLE = "[Nothing of the notebook that was handed out was found here, so this is everything; it may belong to any open task:]"
 HEADING = re.compile(r"^## ", re.MULTILINE)
 
 
@@ -45,21 +48,24 @@ def sections(notebook: Path, tasks: Sequence[str]) -> tuple[Section, ...]:
     return tuple(Section(part, next((task for task in tasks if f'check("{task}"' in "\n".join(part.values())), "")) for part in parts)
 
 
-def answers(texts: Mapping[str, str], handed_out: Sequence[Section], tasks: Sequence[str]) -> dict[str, str]:
+def answers(texts: Mapping[str, str], handed_out: Sequence[Section], tasks: Sequence[str], *, whole: bool = True) -> dict[str, str]:
     """Open task, without its unit -> what was written for it; nothing for a task whose cells are as they were handed out.
 
     Args:
         texts: the texts of a submission's cells by id, in order.
         handed_out: see :func:`sections`.
         tasks: ids of the open tasks.
+        whole: where nothing of the handed-out notebook is found, show everything.
     """
     by_id = {name: section for section in handed_out for name in section.cells}
     by_text = {_plain(text): section for section in reversed(handed_out) for text in section.cells.values()}
     names = [task.rpartition("/")[2] for task in tasks]
     found: dict[str, list[str]] = {name: [] for name in names}
-    here = ""
-    for cell, text in texts.items():
-        name = cell.partition(" ")[0]  # a second cell of that id has its number behind it
+    given = [by_text.get(_plain(text)) or by_id.get(_id(cell)) for cell, text in texts.items()]
+    last = max((place for place, section in enumerate(given) if section and _asks(section)), default=-1)
+    here, end = "", list[str]()
+    for place, (cell, text) in enumerate(texts.items()):
+        name = _id(cell)
         if (same := by_text.get(_plain(text))) is not None:
             here = same.task
         elif text.strip():
@@ -68,9 +74,24 @@ def answers(texts: Mapping[str, str], handed_out: Sequence[Section], tasks: Sequ
             named = name.rpartition("-")[2]
             if (own := named if named in names else task) in found:
                 found[own].append(text[:CELL])
+            elif place > last and section is None and handed_out:
+                end.append(text[:CELL])
+    if end and (last >= 0 or whole):
+        for parts in found.values():
+            parts += [AT_END if last >= 0 else WHOLE, *end]
     return {name: "\n\n".join(parts)[:ALL] for name, parts in found.items() if parts}
 
 
+def _id(cell: str) -> str:
+    return cell.partition(" ")[0]  # a second cell of that id has its number behind it
+
+
+def _asks(section: Section) -> bool:
+    """Whether a section asks for anything; the last one only adds up."""
+    return any('check("' in text for text in section.cells.values())
+
+
 def _plain(text: str) -> str:
-    """A text without what editors change: ends of lines, and spaces before them."""
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+    """A text without what editors change, ends of lines and spaces before them; and without the signs of a comment, if it is no more."""
+    lines = [line.rstrip() for line in text.strip().splitlines()]
+    return "\n".join(re.sub("^# ?", "", line) for line in lines) if all(line.startswith("#") for line in lines) else "\n".join(lines)

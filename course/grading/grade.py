@@ -119,10 +119,17 @@ class _Grading:
                 tasks=tasks,
                 notes=tuple(dict.fromkeys(notes)),
                 flags=tuple(dict.fromkeys(self.flags)),
-                answers=answers(self.submission.texts, self.exercise.sections, [task.id for task in self.exercise.open]),
+                answers=self._answers(),
                 seconds={"start": session.start_seconds, "computing": session.computing + session.seconds},
                 starts=session.starts,
             )
+
+    def _answers(self) -> dict[str, str]:
+        """What was written for the open tasks; a notebook of another exercise is no answer as a whole."""
+        tasks = [task.id for task in self.exercise.open]
+        return answers(
+            self.submission.texts, self.exercise.sections, tasks, whole=self.submission.unit in ("", self.exercise.topic)
+        )
 
     def _guarded(self, task: AnyTask, step: Callable[[], Any]) -> Any:
         """The outcome of a step, or the result of a task for which there was no time, or no process, left."""

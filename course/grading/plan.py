@@ -40,8 +40,8 @@ def make_plan(submission: Submission, tasks: Sequence[Task], set_up: Sequence[Ce
     """Plan a submission.
 
     Cells tagged ``experiment`` are left out, and so is everything behind the last definition (experiments, drawings, trainings) but the
-    statements that give a name which a function needs; a stub below a written answer (a cell that was duplicated) does not undo it. What the
-    notebook brings along is run first, even if it was deleted, broken or moved.
+    statements that give a name which a function needs; a stub below a written answer (a cell that was duplicated) does not undo it. What
+    the notebook brings along is run first, even if it was deleted, broken or moved.
 
     Args:
         submission: what was handed in.

@@ -20,6 +20,7 @@ LARGEST = 256 << 20  # bytes of a file
 PIECES = 3_000_000  # values in the file: each takes about a hundred bytes of memory
 CELLS, CELL = 2000, 1 << 20  # cells of a notebook, characters of a cell
 PERCENT = re.compile(r"^# (?:%%|In\[[\d ]*\]:?)(.*)$", re.MULTILINE)
+MARKDOWN = re.compile(r"\[(?:markdown|md)\]")
 
 
 class Unreadable(Exception):
@@ -96,15 +97,72 @@ def _decoded(data: bytes) -> tuple[str, list[str]]:
 
 
 def _script(text: str) -> tuple[list[Cell], dict[str, str], str]:
-    """The cells of a percent script; of any other, one."""
+    """The cells of a script, and its texts: of one in percent format, of one that nbconvert wrote; of any other, one cell."""
     marks = list(PERCENT.finditer(text))
     if not marks:
-        return [Cell("1", text)], {}, ""
+        return [Cell("1", text)], {str(i): _words(piece) for i, piece in enumerate(_pieces(text), 1)}, ""
     starts = [0, *(mark.end() for mark in marks)]
     ends = [*(mark.start() for mark in marks), len(text)]
-    heads = ["", *(mark[1] for mark in marks)]
-    parts = [(head, text[a:b].strip("\n")) for head, a, b in zip(heads, starts, ends, strict=True)]
-    return [Cell(str(i), source, _tags_of(head)) for i, (head, source) in enumerate(parts) if "[markdown]" not in head], {}, ""
+    heads = ["", *(mark[0] for mark in marks)]
+    cells, texts = [], {}
+    for i, (head, a, b) in enumerate(zip(heads, starts, ends, strict=True)):
+        source = text[a:b].strip("\n")
+        if MARKDOWN.search(head):
+            texts[str(i)] = _words(source, markdown=True)
+            continue
+        cells.append(Cell(str(i), source, _tags_of(head)))
+        pieces = [source] if head.startswith("# %%") else _behind(source)
+        texts.update({f"{i}.{n}" if n else str(i): _words(piece) for n, piece in enumerate(pieces)})
+    return cells, texts, ""
+
+
+def _pieces(source: str) -> list[str]:
+    """Code, and the paragraphs of comments in it, as which nbconvert writes the cells that hold words.
+
+    >>> _pieces("x = 1\\n\\ny = 2\\n\\n# more\\n# words\\n\\n# others")
+    ['x = 1\\n\\ny = 2', '# more\\n# words', '# others']
+    """
+    found: list[str] = []
+    gap = ""
+    for part in re.split(r"(\n(?:[ \t]*\n)+)", source.strip("\n")):
+        if not part.strip():
+            gap = part
+        elif found and not _is_comment(part) and not _is_comment(found[-1]):
+            found[-1] += gap + part
+        else:
+            found.append(part)
+    return found
+
+
+def _behind(source: str) -> list[str]:
+    """Code, and the paragraphs of comments behind it; those within it are the student's own."""
+    pieces = _pieces(source)
+    words = len(pieces)
+    while words and _is_comment(pieces[words - 1]):
+        words -= 1
+    behind = pieces[words:]
+    code = source.strip("\n")
+    for piece in reversed(behind):
+        code = code[: code.rindex(piece)].rstrip()
+    return [code] * bool(code) + behind
+
+
+def _is_comment(text: str) -> bool:
+    return all(line.startswith("#") for line in text.splitlines())
+
+
+def _words(source: str, *, markdown: bool = False) -> str:
+    """The text of a markdown cell that a script holds as comments, or as a string; code as it is.
+
+    >>> _words("# # Title\\n#\\n# and words")
+    '# Title\\n\\nand words'
+    """
+    text = source.strip()
+    if not markdown and not _is_comment(text):
+        return source
+    if text[:3] in ('"""', "'''") and text.endswith(text[:3]):
+        return text[3:-3].strip()
+    return "\n".join(re.sub(r"^#( |$)", "", line) for line in text.splitlines()).strip()
 
 
 def _tags_of(head: str) -> tuple[str, ...]:
