@@ -130,6 +130,9 @@ def test_students_are_known_again_with_another_roster_and_an_exercise_has_a_fold
     nothing_lost({"unit": TOPIC, "students": [entry]}, TOPIC, joined, [], tmp_path)
     with pytest.raises(CourseError, match="1 student who has no file"):
         nothing_lost({"unit": TOPIC, "students": [{**entry, "id": "4002"}]}, TOPIC, joined, [], tmp_path)
+    joined.strangers.append((Found(Identity("x"), "\x1b[2Jx.ipynb", tmp_path), "nobody fits"))
+    with pytest.raises(CourseError, match=r"No student fits \?\[2Jx.ipynb: nobody fits"):
+        nothing_lost({"unit": TOPIC, "students": [{**entry, "id": "4002"}]}, TOPIC, joined, [], tmp_path)
     with pytest.raises(CourseError, match=r"the marks of losses.*--out"):
         nothing_lost({"unit": "losses", "students": []}, TOPIC, joined, [], tmp_path)
 

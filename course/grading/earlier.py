@@ -80,11 +80,12 @@ def nothing_lost(before: dict[str, Any] | None, unit: str, joined: Joined, withd
     more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
     strangers = "".join(f" No student fits {file.title}: {why}." for file, why in joined.strangers[:SHOWN])
     who = "1 student who has no file" if len(lost) == 1 else f"{len(lost)} students who have no file"
-    raise CourseError(
+    said = (
         f"{out} has the work of {who} among these submissions: {', '.join(named[:SHOWN])}{more}. Their marks would be lost, so nothing was "
         f"graded or changed.{strangers} Hand over all files, the old ones and the new ones (in Moodle, Download all submissions once "
         "more), and the same roster. If somebody took their work back, name them, each with an option of their own: --withdrawn ID."
     )
+    raise CourseError("".join(c if c.isprintable() else "?" for c in said))  # names of files come from students
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:

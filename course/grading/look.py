@@ -15,10 +15,11 @@ from course.grading.rules import Rules, nearest, rounded
 __all__ = ["ON_PAGE_ONLY", "extensions_fit", "maximum_differs", "to_look_at"]
 
 FLAGS = "Names that a task rules out, weights near those of the solution (policy, no proof of anything)"
+CARRIED = "Wrong answers that call another one which is not right either; they may be right by themselves"
 RESTARTED = "Code that ended its process, and was started again"
 ABSENT = "Nothing handed in"
 NO_FILE = "Handed in at a time that the roster has, but no file came with these submissions"
-ON_PAGE_ONLY = (FLAGS, RESTARTED, ABSENT)
+ON_PAGE_ONLY = (CARRIED, FLAGS, RESTARTED, ABSENT)
 
 
 def to_look_at(
@@ -55,6 +56,12 @@ def to_look_at(
         "No time of handing in is known; counted as in time": late[False],
         "No time of handing in is known, and Canvas says LATE; counted as one day": late[True],
         "The most that one can get is not the same everywhere": [differs] if differs else [],
+        CARRIED: [
+            f"{row.student.shown}: {mark.task} calls {', '.join(mark.result.calls)}"
+            for row in book.graded
+            for mark in row.marks
+            if mark.result and mark.result.calls and not mark.overruled
+        ],
         FLAGS: [f"{row.student.shown}: {flag}" for row in book.rows for flag in row.flags],
         RESTARTED: [f"{row.student.shown}: {_times(row.result.starts - 1)}" for row in book.rows if row.result and row.result.starts > 1],
         NO_FILE: [student.shown for student in absent if rules.time(student.submitted)],
@@ -90,9 +97,8 @@ def maximum_differs(roster: Roster, assignment: str, out_of: Fraction) -> str:
         return ""
     place, name = ("Canvas", "Points") if roster.lms == "canvas" else ("Moodle", "Maximum grade")
     return (
-        f"{place} has a maximum of {' and of '.join(others)}, and the points of this exercise add up to {rounded(out_of)}. Marks above the "
-        f"maximum are refused or cut, and others count for another part than you mean: set {name} of the assignment to {rounded(out_of)}, "
-        "or change [points] in grading.toml."
+        f"{place} has a maximum of {' and of '.join(others)}, the points here add up to {rounded(out_of)}. Set {name} of the assignment to "
+        f"{rounded(out_of)}, or change [points] in grading.toml."
     )
 
 
