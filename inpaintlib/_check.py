@@ -16,8 +16,17 @@ def describe(value: object) -> str:
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)} and dtype {str(value.dtype).removeprefix('torch.')}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"a {type(value).__name__} of shape {tuple(value.shape)} and dtype {value.dtype}"
-    return f"a {type(value).__name__}"
+        return f"{with_article(type(value).__name__)} of shape {tuple(value.shape)} and dtype {value.dtype}"
+    return with_article(type(value).__name__)
+
+
+def with_article(name: str) -> str:
+    """The name of a type with "a" or "an" before it.
+
+    >>> with_article("int"), with_article("uint8"), with_article("ndarray"), with_article("NoneType")
+    ('an int', 'a uint8', 'an ndarray', 'a NoneType')
+    """
+    return f"{'an' if name[:1] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
 
 
 def as_image(image: Tensor, name: str = "image", *, channels: int | None = None, values: bool = True) -> Tensor:

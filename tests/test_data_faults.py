@@ -647,7 +647,7 @@ LABELS = torch.zeros(4, dtype=torch.int64)
     ("images", "labels", "kind", "message"),
     [
         (IMAGES / 255, LABELS, TypeError, r"images is a tensor of shape \(4, 3, 8, 8\) and dtype float32; expected uint8"),
-        (IMAGES.numpy(), LABELS, TypeError, "images is a ndarray"),
+        (IMAGES.numpy(), LABELS, TypeError, "images is an ndarray"),
         (IMAGES[0], LABELS, ValueError, r"expected at least one image of three channels, \(N, 3, H, W\)"),
         (IMAGES[:, :1], LABELS, ValueError, "three channels"),
         (IMAGES[:0], LABELS[:0], ValueError, "at least one image"),
@@ -677,7 +677,7 @@ def test_arguments_of_the_methods() -> None:
     for no_index in ("one", 1.0, True, [0.5], [[0, 1]], object()):
         with pytest.raises(TypeError, match=r"indices is .*expected one index"):
             images.float(no_index)
-    with pytest.raises(TypeError, match="generator is a int"):
+    with pytest.raises(TypeError, match="generator is an int"):
         images.batches(2, generator=0)
     for count in (0, 4, -1, 1.5, True):
         with pytest.raises(ValueError, match=r"count is .*expected a whole number from 1 to 3"):

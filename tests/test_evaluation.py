@@ -268,7 +268,7 @@ def test_half_precision_inside_is_allowed_if_known_pixels_are_kept():
     [
         ({"inpainters": [GREY]}, TypeError, "inpainters is a list; expected names and callables"),
         ({"inpainters": {}}, ValueError, "there is no inpainter"),
-        ({"inpainters": {"grey": 3}}, TypeError, "inpainter 'grey' is a int; expected a callable"),
+        ({"inpainters": {"grey": 3}}, TypeError, "inpainter 'grey' is an int; expected a callable"),
         ({"images": None}, TypeError, "images is a NoneType; expected an ImageSet"),
         ({"images": pictures()[0]}, ValueError, r"images\[None\]"),
         ({"images": pictures() * 255}, ValueError, r"expected \[0, 1\]"),

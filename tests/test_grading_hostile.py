@@ -119,7 +119,8 @@ def test_what_ends_its_process_costs_its_task_and_no_other(what, tmp_path):
     body, words = ENDS[what]
     own = "def mean_filter(image, size, times=1):\n    return image"  # the solution calls correlate
     result = grade(solved(correlate=function(body), mean_filter=own), tmp_path)
-    assert points(result) == {**FULL, "correlate": 0, "mean_filter": 0} and statuses(result)["correlate"] == "slow"
+    assert points(result) == {**FULL, "correlate": 0, "mean_filter": 0}
+    assert statuses(result)["correlate"] == ("slow" if what.startswith("an endless loop") or what == "a sleep" else "ended")
     assert result.starts == 2 and words in result.tasks[1].visible.text, result.tasks[1].visible.text
 
 

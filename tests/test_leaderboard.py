@@ -405,7 +405,7 @@ def test_a_broken_one_among_others_and_alone(mine, tmp_path, capsys):
     [
         (["--add", "mine.py"], "expected module:function, path/file.py:function or path/weights.safetensors"),
         (["--add", "{mine}:fil"], "has no 'fil'; it has "),
-        (["--add", "{mine}:number"], "mine.py:number is a int; expected a callable"),
+        (["--add", "{mine}:number"], "mine.py:number is an int; expected a callable"),
         (["--add", "{mine}:Wide"], "the class Wide needs arguments"),
         (["--add", "nowhere/mine.py:fill"], "there is no file 'nowhere/mine.py'"),
         (["--add", "no_such_module:fill"], "importing no_such_module failed with ModuleNotFoundError"),

@@ -129,7 +129,7 @@ def test_bad_input_is_explained():
         (mask * 255, ValueError, "Divide by 255"),
         (mask * 0.5, ValueError, "threshold"),
         (mask * float("nan"), ValueError, "expected only 1"),
-        (mask.numpy(), TypeError, "mask is a ndarray"),
+        (mask.numpy(), TypeError, "mask is an ndarray"),
         (None, TypeError, "mask is a NoneType"),
     ):
         for name in losses.names():
@@ -137,7 +137,7 @@ def test_bad_input_is_explained():
                 losses.parse(name)(prediction, target, bad)
     for bad, error, says in (
         (prediction.byte(), TypeError, "prediction is a tensor of shape .* uint8; expected float"),
-        (prediction.numpy(), TypeError, "prediction is a ndarray"),
+        (prediction.numpy(), TypeError, "prediction is an ndarray"),
         (prediction[0], ValueError, r"prediction\[None\]"),
         (prediction[:0], ValueError, "empty"),
     ):

@@ -76,7 +76,7 @@ def test_numbers_that_are_none_or_too_small_or_too_large(change, message):
         ({"schedule": 0.5}, "schedule is a float; expected a name, such as 'cosine'"),
         ({"optimizer": lambda parameters, lr: None}, "gave a NoneType; expected a torch.optim.Optimizer. Is its return missing"),
         ({"loss": nn.L1Loss}, r"loss is the class L1Loss; .*Make one: L1Loss\(\)"),
-        ({"out": 3}, "out is a int; expected the path of a folder"),
+        ({"out": 3}, "out is an int; expected the path of a folder"),
         ({"stop": True}, "stop is a bool; expected a threading.Event"),
         *(({name: "no"}, f"{name} is 'no'; expected True or False") for name in ("flip", "compile", "progress", "channels_last")),
     ],

@@ -114,7 +114,7 @@ def test_what_the_layer_and_the_model_return_can_be_drawn():
     ("field", "options", "error", "says"),
     [
         (torch.zeros(2, 3, 3), {}, TypeError, "whole numbers"),
-        (np.zeros((2, 3, 3), int), {}, TypeError, "a ndarray"),
+        (np.zeros((2, 3, 3), int), {}, TypeError, "an ndarray"),
         (torch.zeros(3, 3, 3, dtype=torch.int64), {}, ValueError, r"expected \(2, h, w\)"),
         (torch.zeros(4, 2, 3, 3, dtype=torch.int64), {}, ValueError, r"field\[0\]"),
         (around(), {"mask": torch.ones(1, 1, 8, 9)}, ValueError, "the same multiple of both"),

@@ -276,7 +276,7 @@ def test_an_original_apart_from_the_image_is_what_counts() -> None:
         ({"original": torch.rand(3, 8, 8)}, "expected the same shape"),
         ({"mask": torch.ones(1, 1, 8, 8)}, "mask has height and width"),
         ({"inpainters": {}}, "at least one name"),
-        ({"inpainters": {"a": 3}}, "inpainter 'a' is a int"),
+        ({"inpainters": {"a": 3}}, "inpainter 'a' is an int"),
         ({"brush": 0}, "brush is 0; expected a whole number from 1 to 64"),
     ],
 )

@@ -51,7 +51,8 @@ def as_answer(value: Any, outputs: Sequence[Output]) -> Answer:
         if not isinstance(value, tuple | list):
             raise NotAnAnswer(f"Your function returned {describe(value)}; expected {len(outputs)} things: `return {wanted}`.")
         if len(value) != len(outputs):
-            raise NotAnAnswer(f"Your function returned {len(value)} things; expected {len(outputs)}: `return {wanted}`.")
+            count = "one thing" if len(value) == 1 else f"{len(value)} things"
+            raise NotAnAnswer(f"Your function returned {count}; expected {len(outputs)}: `return {wanted}`.")
         parts = value
     converted = [_as_array(part, output) for part, output in zip(parts, outputs, strict=True)]
     return Answer(tuple(array for array, _ in converted), tuple(dtype for _, dtype in converted))

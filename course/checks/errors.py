@@ -8,7 +8,7 @@ import torch
 
 from course.checks.task import Case, Task
 
-__all__ = ["explain", "unwritten"]
+__all__ = ["explain", "first_look", "unwritten"]
 
 NAME = re.compile(r"[\w/]*")  # a stub names its task; the errors of PyTorch are sentences
 SIZES = re.compile(r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)")
@@ -53,6 +53,31 @@ KNOWN = (
     (r"'Tensor' object has no attribute 'astype'", "A tensor has no `astype`: `x.float()`, `x.long()` or `x.to(torch.float64)` do that."),
     (r"'Tensor' object has no attribute 'copy'", "A tensor has no `copy`: `x.clone()` does that."),
 )
+
+#: (type of the exception, where to look first); the first that it is a kind of.
+FIRST_LOOK: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((NameError,), "A name there is not known. Is it spelled as where you set it, and is it set in the function or in a cell above it?"),
+    ((IndexError,), "An index there leads over the end. Print the index and the length, or `.shape`, in front of that line."),
+    ((KeyError,), "What is looked up there is not in it. Print what is looked up, and the keys that there are."),
+    ((ZeroDivisionError,), "Something is divided by 0 there. For which input can that be, and what should the answer be then?"),
+    ((ImportError,), "What is imported there was not found. Is it spelled right? Only what comes with the course is everywhere."),
+    ((AttributeError,), "What stands in front of the dot has no such name. Print its type."),
+    ((RecursionError,), "The function calls itself, and that has no end. Which call should be the last?"),
+    ((SystemExit, KeyboardInterrupt), "A function gives its answer back by `return`; `exit()` and `quit()` end Python."),
+    ((MemoryError,), "How large is what is made there? Print its `.shape`, and how often that line is reached."),
+    ((AssertionError,), "An `assert` of yours says no. Is it right for every input that the task allows?"),
+    ((TypeError,), "Something there is of another kind than the line needs. Print the type of each part of it."),
+)
+ELSEWHERE = "Call your function with this input, and print the values and the `.shape` of what stands in that line just before it."
+
+
+def first_look(error: BaseException) -> str:
+    """What to look at first after an exception: a sentence or two, whatever it is.
+
+    >>> first_look(IndexError("list index out of range"))
+    'An index there leads over the end. Print the index and the length, or `.shape`, in front of that line.'
+    """
+    return next((sentence for kinds, sentence in FIRST_LOOK if isinstance(error, kinds)), ELSEWHERE)
 
 
 def unwritten(error: BaseException) -> str | None:

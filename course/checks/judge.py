@@ -9,13 +9,15 @@ from typing import Any, Literal
 import numpy as np
 
 from course.checks.answer import Answer, NotAnAnswer, as_answer
+from course.checks.plain import is_plain
 from course.checks.task import Case, Misconception, Task
 from course.checks.tolerance import BY_DTYPE, SINGLE
 
-__all__ = ["Outcome", "Status", "diagnose", "expected_answer", "judge"]
+__all__ = ["ENDING", "Outcome", "Status", "diagnose", "expected_answer", "judge"]
 
-Status = Literal["right", "stub", "slow", "signature", "error", "type", "shape", "nan", "wrong", "changed", "forbidden"]
+Status = Literal["right", "stub", "slow", "ended", "signature", "error", "type", "shape", "nan", "wrong", "changed", "forbidden"]
 Verdict = Literal["yes", "perhaps", "no"]
+ENDING: tuple[Status, ...] = ("stub", "signature", "slow", "ended")  # after one of these no other case is asked
 SOME, MANY = 3, 4  # a mistake that explains three failures, and a fourth of all, is no coincidence
 
 
@@ -24,9 +26,10 @@ class Outcome:
     """What one case gave.
 
     Args:
-        status: ``right``; or what was wrong about it: ``stub`` (NotImplementedError), ``slow``, ``signature``, ``error`` (an exception),
-            ``type`` (nothing to compare), ``shape``, ``nan`` (or infinity where a number was due), ``wrong`` (values), ``changed`` (the
-            function wrote into its input), ``forbidden`` (right, by a call that the task rules out).
+        status: ``right``; or what was wrong about it: ``stub`` (NotImplementedError), ``slow``, ``ended`` (its process is gone: in the
+            grader only), ``signature``, ``error`` (an exception), ``type`` (nothing to compare), ``shape``, ``nan`` (or infinity where a
+            number was due), ``wrong`` (values), ``changed`` (the function wrote into its input), ``forbidden`` (right, by a call that the
+            task rules out).
         case: the input, as it was before the call.
         expected: the right answer, float64 arrays.
         got: the answer, float64 arrays, or the exception (a TimeoutError if it was ``slow``); None if there is neither.
@@ -127,7 +130,8 @@ def diagnose(task: Task, outcomes: Sequence[Outcome]) -> Misconception | None:
 
     The first that is found of: one way of making a mistake gives these very answers, the right ones among them too; a mistake explains
     every failure; it explains many of them, in cases where it shows on its own. Somebody who made two mistakes is told of one, and of the
-    other after that.
+    other after that. An answer that is all zeros or plain in another way, and one that is always the same, come of too many mistakes to
+    speak for one of them: where some failures remain unexplained only other answers count, and a few such do not suffice by themselves.
     """
     failures = [o for o in outcomes if o.got is not None and o.status in ("wrong", "shape", "nan", "error", "slow")]
     if not failures:
@@ -137,14 +141,42 @@ def diagnose(task: Task, outcomes: Sequence[Outcome]) -> Misconception | None:
         if any(_is_this_mistake(task, wrong, [*failures, *passes]) for wrong in misconception.wrong):
             return misconception
     possible = [m for m in task.misconceptions if not m.wrong or all(explains(task, m, passed) != "no" for passed in passes)]
-    verdicts = [(m, [explains(task, m, failure) for failure in failures]) for m in possible]
-    for misconception, said in verdicts:
-        if "yes" in said and "no" not in said:
+    telling = [_is_telling(task, failure) for failure in failures]
+    if len(failures) >= SOME and _always_the_same(failures):
+        telling = [False] * len(failures)
+    counts: list[tuple[Misconception, int]] = []
+    for misconception in possible:
+        said = [explains(task, misconception, failure) for failure in failures]
+        proofs = sum(verdict == "yes" and tells for verdict, tells in zip(said, telling, strict=True))
+        if "no" not in said and (proofs or said.count("yes") >= SOME):
             return misconception
+        counts.append((misconception, proofs))
     if task.tolerance.exact:  # small whole numbers agree by chance too often
         return None
-    best, said = max(verdicts, key=lambda pair: pair[1].count("yes"), default=(None, []))
-    return best if said.count("yes") >= max(SOME, len(failures) / MANY) else None
+    best, most = max(counts, key=lambda pair: pair[1], default=(None, 0))
+    return best if most >= max(SOME, len(failures) / MANY) else None
+
+
+def _is_telling(task: Task, outcome: Outcome) -> bool:
+    """Whether something in a wrong answer is more than plain; an exception always is."""
+    got = outcome.got
+    if not isinstance(got, tuple):
+        return True
+    for i, (mine, right, dtype) in enumerate(zip(got, outcome.expected, outcome.dtypes, strict=True)):
+        allowed = _allowed(task, i, outcome.case, right, dtype)
+        as_it_should = mine.shape == right.shape and _close(mine, right, allowed).all()
+        if not as_it_should and not is_plain(outcome.case, mine, right, float(np.max(allowed, initial=0.0))):
+            return True
+    return False
+
+
+def _always_the_same(failures: Sequence[Outcome]) -> bool:
+    """Whether the same values came every time, whatever was asked."""
+    answers = [failure.got for failure in failures]
+    first = answers[0]
+    return isinstance(first, tuple) and all(
+        isinstance(answer, tuple) and all(map(np.array_equal, answer, first)) for answer in answers[1:]
+    )
 
 
 def _is_this_mistake(task: Task, wrong: Callable[..., Any], outcomes: Sequence[Outcome]) -> bool:

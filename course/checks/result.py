@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from course.checks import picture
-from course.checks.judge import Outcome, Status
+from course.checks.errors import first_look
+from course.checks.judge import ENDING, Outcome, Status
 from course.checks.task import Misconception, OpenTask, Task
 
 __all__ = ["CheckResult", "Misuse", "Note", "OpenResult", "inline"]
@@ -17,6 +18,7 @@ HEADLINES = {
     "stub": "Not written yet",
     "signature": "Your function cannot be called as the task says",
     "slow": "Your function does not come back",
+    "ended": "No answer: the process of your function ended",
     "error": "Stopped by an error",
     "type": "Your function returned something that cannot be compared",
     "shape": "The shape is not right yet",
@@ -121,20 +123,22 @@ class CheckResult(_SelfShowing):
 
     @property
     def hint(self) -> str:
-        """The hint of the mistake; the general one where an error or wrong values come in a way that is not known; else nothing."""
+        """The hint of the mistake; the general one where wrong values are not known; of an exception where to look first; else nothing."""
         if self.known:
             return self.known.hint
-        return self.task.hints[0] if self.status in ("wrong", "shape", "nan", "error") else ""
+        if self.status == "error" and isinstance(self.got, BaseException):
+            return first_look(self.got)
+        return self.task.hints[0] if self.status in ("wrong", "shape", "nan") else ""
 
     @property
     def more(self) -> str:
         """Where more help is."""
-        if self.status not in ("wrong", "shape", "nan", "error", "type", "slow"):
+        if self.status not in ("wrong", "shape", "nan", "error", "type", "slow", "ended"):
             return ""
         return f'`hint("{self.task.id}", 2)` and `hint("{self.task.id}", 3)` say more.'
 
     def _count(self) -> str:
-        if self.cases <= 1 or self.status in ("stub", "signature", "slow"):
+        if self.cases <= 1 or self.status in ENDING:
             return ""
         return f"{self.failed} of {self.cases} cases failed. The smallest input that shows it:"
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from course.checks.call import try_case
-from course.checks.judge import Outcome, Status, diagnose, explains
+from course.checks.judge import ENDING, Outcome, Status, diagnose, explains
 from course.checks.result import CheckResult
 from course.checks.task import Case, Misconception, Task
 
@@ -25,7 +25,7 @@ SHRINK_SECONDS = 1.5  # likewise, for making the failing input smaller
 SHRINK_WALL = 2.5  # by the clock: on a machine that is busy with other things the picture is larger, but the check is in time
 CALL_SECONDS = 2.0  # for one call
 #: What is reported when a function fails in several ways: the first of these that occurs ends the check or is most urgent.
-URGENCY: tuple[Status, ...] = ("stub", "signature", "slow", "error", "type", "shape", "nan", "wrong", "changed")
+URGENCY: tuple[Status, ...] = (*ENDING, "error", "type", "shape", "nan", "wrong", "changed")
 
 
 def run(task: Task, function: Callable[..., Any], seed: int = 0, examples: int = EXAMPLES, *, shrink: bool = True) -> CheckResult:
@@ -49,7 +49,7 @@ def run_cases(task: Task, attempt: Callable[[Case], Outcome], cases: Sequence[Ca
     for case in cases:
         outcomes.append(attempt(case))
         late = len(outcomes) >= len(task.corners) and time.thread_time() - begin > SECONDS
-        if outcomes[-1].status in URGENCY[:3] or late:
+        if outcomes[-1].status in ENDING or late:
             break
     failures = [outcome for outcome in outcomes if outcome.status != "right"]
     if not failures:
@@ -63,7 +63,7 @@ def run_cases(task: Task, attempt: Callable[[Case], Outcome], cases: Sequence[Ca
         if alone:
             alike, shows = alone, lambda outcome: _alike(task, outcome, status, misconception) and _alone(task, outcome, rivals)
     shown = min(alike or failures, key=lambda failure: failure.case.size)
-    if shrink and status not in URGENCY[:3]:
+    if shrink and status not in ENDING:
         shown = _smallest(task, attempt, shown, shows, seed)
     return CheckResult(task, shown.status, len(outcomes), len(failures), misconception, shown)
 
@@ -78,7 +78,7 @@ def _note(task: Task, outcomes: list[Outcome]) -> str:
 
 def _commonest(failures: list[Outcome]) -> Status:
     """The status of most failures; of equally many the more urgent."""
-    if failures[-1].status in URGENCY[:3]:  # the check ended there
+    if failures[-1].status in ENDING:  # the check ended there
         return failures[-1].status
     counts = Counter(failure.status for failure in failures)
     return min(counts, key=lambda status: (-counts[status], URGENCY.index(status)))

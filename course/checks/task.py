@@ -47,6 +47,15 @@ class Case:
         flat = [number for value in self.arguments.values() for number in _numbers(value)]
         return len(flat), sum(abs(number) for number in flat)
 
+    @property
+    def has_fractions(self) -> bool:
+        """Whether it holds a number that is not whole.
+
+        >>> Case({"size": 7}).has_fractions, Case({"image": torch.tensor([0.5])}).has_fractions
+        (False, True)
+        """
+        return any(not number.is_integer() for value in self.arguments.values() for number in _numbers(value))
+
 
 def _copy(value: Any) -> Any:
     if isinstance(value, torch.Tensor):

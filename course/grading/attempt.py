@@ -22,6 +22,7 @@ __all__ = ["Subject", "as_exception"]
 
 ENDED: dict[str, tuple[type[BaseException], str]] = {
     "memory": (MemoryError, "Your function needed more memory than the grader gives it ({memory:.0f} MB)."),
+    "filling": (MemoryError, "Your function filled memory until its time was up. Which list or tensor in it grows, and has it to?"),
     "processes": (RuntimeError, "Your function started more processes than it may."),
     "ended": (SystemExit, "Your function ended Python itself. Nothing after it could be run."),
     "protocol": (RuntimeError, "Your function wrote where only the grader may write. A function returns its answer, no more."),
@@ -78,9 +79,9 @@ class Subject:
             raise ProtocolError("a value that the probe cannot use") from None  # it was made for honest replies
 
     def _ended(self, case: Case, expected: tuple[np.ndarray, ...], reason: str) -> Outcome:
-        """It never came back, and that ends the check: each further case would cost a fresh process."""
+        """Its process is gone, and that ends the check: each further case would cost a fresh process."""
         kind, message = ENDED[reason]
-        return Outcome("slow", case, expected, kind(), message=message.format(memory=self.session.limits.memory / 2**20))
+        return Outcome("ended", case, expected, kind(), message=message.format(memory=self.session.limits.memory / 2**20))
 
     def _judged(self, case: Case, expected: tuple[np.ndarray, ...], reply: dict[str, Any]) -> Outcome:
         printed = reply.get("printed")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from course.checks.judge import Outcome, diagnose
+from course.checks.judge import ENDING, Outcome, diagnose
 from course.checks.result import HEADLINES, CheckResult
 from course.checks.run import run_cases
 from course.checks.task import AnyTask, BeatTask, Case, OpenTask, Task
@@ -111,7 +111,7 @@ class _Grading:
             )
             if self.submission.unit not in ("", self.exercise.topic):
                 notes.insert(0, f"This is the notebook of {self.submission.unit}, but it was graded as {self.exercise.topic}.")
-            self.flags += [flag for task in self.exercise.coded for flag in flags(task, self.submission)]
+            self.flags += [flag for task in self.exercise.coded for flag in flags(task, self.submission, self.flags)]
             return SubmissionResult(
                 submission=self.submission.name,
                 exercise=self.exercise.topic,
@@ -180,14 +180,14 @@ class _Grading:
         """The hidden cases, and the mark."""
         task, check, visible = seen.task, seen.check, _shown(seen.check)
         hidden, outcomes = None, []
-        if check.status not in ("stub", "signature", "slow") and self.exercise.hidden[task.id]:
+        if check.status not in ENDING and self.exercise.hidden[task.id]:
             outcomes = self._hidden(task, seen.subject)
             hidden = _counted(outcomes)
         known = check.known or (diagnose(task, outcomes) if outcomes else None)
         status = check.status if not check.passed else "hidden" if hidden and hidden.failed else "passed"
         message = visible.text.splitlines()[0].removeprefix("[not yet] ").removeprefix("[passed] ")
         if status == "hidden" and hidden:
-            message = _words(hidden)
+            message = _words(hidden, self.exercise.hidden[task.id])
         if status == "passed" and seen.used:
             status = "forbidden"
             message = f"The values are right, but `{seen.used}` is the answer here: the task is to write it. No points for it."
@@ -200,7 +200,7 @@ class _Grading:
         outcomes: list[Outcome] = []
         for case in self.exercise.hidden[task.id]:
             outcomes.append(subject.attempt(case, self.exercise.expected(task, case)))
-            if outcomes[-1].status in ("slow", "stub", "signature"):
+            if outcomes[-1].status in ENDING:
                 break
         return outcomes
 
@@ -218,13 +218,14 @@ def _counted(outcomes: Sequence[Outcome]) -> Hidden:
     return Hidden(len(outcomes), failed, dict(sorted(statuses.items())), dict(sorted(exceptions.items())))
 
 
-def _words(hidden: Hidden) -> str:
-    """What a student learns of hidden cases."""
+def _words(hidden: Hidden, cases: Sequence[Case]) -> str:
+    """What a student learns of hidden cases: how many are wrong, in which way, and of which kind they are."""
     ways = [f"{count} {HEADLINES.get(status, status).lower()}" for status, count in hidden.statuses.items() if status != "right"]
     kinds = f" ({', '.join(hidden.exceptions)})" if hidden.exceptions else ""
+    larger = "larger, and have real numbers in place of whole ones" if any(case.has_fractions for case in cases) else "larger"
     return (
         f"The visible cases are right, but {hidden.failed} of {hidden.cases} others are not: {'; '.join(ways)}{kinds}. These are "
-        "larger, and have real numbers in place of whole ones. Does your function take every argument into account?"
+        f"{larger}. Does your function take every argument into account?"
     )
 
 

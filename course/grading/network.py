@@ -31,6 +31,7 @@ SIDE = 32
 Start = Callable[[], Process]
 ENDED = {
     "slow": "Your network takes far too long: {seconds:g} seconds of computing were not enough for 50 pictures. Hand in a smaller one.",
+    "filling": "Your network filled memory until its time was up. Hand in a smaller one.",
     "memory": "Your network needs more memory than the grader gives it ({memory:.0f} MB). Hand in a smaller one.",
 }
 

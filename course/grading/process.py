@@ -21,7 +21,7 @@ __all__ = ["Died", "NotStarted", "Process"]
 
 
 class Died(Exception):
-    """The process is gone; ``reason`` is "slow", "memory", "processes", "ended" (by itself) or "protocol" (no reply of ours)."""
+    """The process is gone; ``reason`` is "slow", "filling", "memory", "processes", "ended" (by itself) or "protocol" (no reply of ours)."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

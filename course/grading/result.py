@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["Hidden", "SubmissionResult", "TaskResult", "Visible"]
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,11 @@ class TaskResult:
         points: earned; None for a task that a reader marks.
         out_of: what it is worth.
         message: one or two sentences for the student, without any hidden case.
-        misconception: the known mistake that explains all wrong answers, hidden ones too; or None.
+        misconception: the known mistake that explains the wrong answers, the visible ones or else the hidden ones; or None.
         visible, hidden: what the cases gave.
         measured: of a network, "gain" and "half" (dB over the baseline, half a 95 % interval), "psnr", "baseline" (dB), "model",
             "parameters", "digest".
+        calls: of a wrong answer, the other answers that it calls and that are not right either.
     """
 
     id: str
@@ -77,6 +78,7 @@ class TaskResult:
     visible: Visible | None = None
     hidden: Hidden | None = None
     measured: dict[str, Any] | None = None
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,4 +145,4 @@ class SubmissionResult:
 def _task(stored: dict[str, Any]) -> TaskResult:
     visible, hidden = stored["visible"], stored["hidden"]
     parts = {"visible": Visible(**visible) if visible else None, "hidden": Hidden(**hidden) if hidden else None}
-    return TaskResult(**{**stored, **parts})
+    return TaskResult(**{**stored, **parts, "calls": tuple(stored["calls"])})

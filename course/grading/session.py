@@ -16,6 +16,7 @@ NAMED = ("NameError", "ImportError", "ModuleNotFoundError")
 ENDED = {
     "slow": "did not come to an end",
     "memory": "needed too much memory",
+    "filling": "filled memory until its time was up",
     "processes": "started too many processes",
     "ended": "ended Python itself",
     "protocol": "wrote where only the grader may write",

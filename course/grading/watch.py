@@ -21,6 +21,7 @@ EVERY = 0.05  # seconds
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 BASE = 400 * MB  # what Python and PyTorch need
+MUCH = 0.25  # of the memory that is allowed; the arguments of a call are a few kilobytes
 
 
 class Usage(NamedTuple):
@@ -84,7 +85,7 @@ class Watch(threading.Thread):
         self._over, self._lock = threading.Event(), threading.Lock()
         self._computing, self._clock = float("inf"), float("inf")
         self._seconds = 0.0
-        #: Why it was ended: "slow", "memory" or "processes"; empty while all is well.
+        #: Why it was ended: "slow", "filling" (slow, with much memory), "memory" or "processes"; empty while all is well.
         self.reason = ""
 
     @property
@@ -113,12 +114,16 @@ class Watch(threading.Thread):
 
     def _too_much(self, now: Usage) -> str:
         with self._lock:
-            if now.seconds > self._computing or time.monotonic() > self._clock:
-                return "slow"
+            late = now.seconds > self._computing or time.monotonic() > self._clock
+        if late:  # no endless loop, or not only: the making of memory takes time too
+            return "filling" if self._is_more(now, MUCH * self._limits.memory + BASE) else "slow"
         if now.processes > self._limits.processes + 3:  # two of bubblewrap's, and the first of the student's
             return "processes"
-        most = self._limits.memory + BASE
-        return "memory" if now.memory > most and _shared_fairly(now.pids) > most else ""
+        return "memory" if self._is_more(now, self._limits.memory + BASE) else ""
+
+    @staticmethod
+    def _is_more(now: Usage, most: float) -> bool:
+        return now.memory > most and _shared_fairly(now.pids) > most
 
     def end(self, reason: str = "") -> None:
         """Stop watching; with a reason, end the sandbox for it."""

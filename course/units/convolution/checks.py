@@ -95,7 +95,7 @@ CORRELATE = Task(
         Misconception("channels_not_summed", "One output channel is one sum over all input channels. Where are yours added up?", wrong.NOT_SUMMED),
     ],
     hints=(
-        "Work out one wrong number by hand, with the grids above: which pixels lie under the kernel, and which products do you add?",
+        "Work out one wrong number by hand: which pixels lie under the kernel, and which products do you add?",
         "Pad first, and use only the padded image from there on. Row `i` of the output starts at row `i * stride` of the padded image.",
         "The window at (i, j) is `padded[:, top : top + height : dilation, left : left + width : dilation]`, with `top = i * stride` and "
         "`height = dilation * (kh - 1) + 1`. Its product with `kernel[o]`, summed, is `output[o, i, j]`.",
