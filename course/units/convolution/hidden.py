@@ -1,7 +1,7 @@
 """Hidden cases of the unit ``convolution``, drawn from an instructor's key: no secret stands in this file.
 
-They are larger than the visible ones and have real numbers in place of whole ones. The grader sends their arguments to the student's
-process and compares what comes back outside of it, with the oracle and the tolerance of ``checks.py``.
+They are larger than the visible ones, and their pixels and kernels are real numbers in place of whole ones. The grader sends their
+arguments to the student's process and compares what comes back outside of it, with the oracle and the tolerance of ``checks.py``.
 """
 
 from __future__ import annotations
