@@ -27,13 +27,14 @@ from course.checks.tolerance import Tolerance
 from course.grading import preflight, sandbox
 from course.grading.answers import AT_END, WHOLE, answers, sections
 from course.grading.attempt import Subject
+from course.grading.carried import carried_on
 from course.grading.exercise import load
 from course.grading.grade import grade_one
 from course.grading.limits import Limits
 from course.grading.plan import Plan, defined, flags, make_plan
 from course.grading.process import Process
 from course.grading.repair import as_python, parses
-from course.grading.result import SubmissionResult
+from course.grading.result import SubmissionResult, TaskResult, Visible
 from course.grading.runner import Job, Store, file_name, run
 from course.grading.sandbox import Sandbox
 from course.grading.scope import needed_below
@@ -265,6 +266,27 @@ def test_a_notebook_with_everything_wrong_keeps_the_marks_of_what_works(tmp_path
         assert words in said
     (missing,) = [task for task in result.tasks if task.id == "convolution/seen"]
     assert missing.status == "missing" and "Python cannot read the cell of `seen`" in missing.message
+
+
+def test_a_mistake_that_is_carried_on_is_named_and_changes_no_mark():
+    sources = ["def first(x): return x", "def helper(x): return first(x)\ndef second(x): return helper(x)", "def third(x): second(x)"]
+    status = {"first": "wrong", "second": "error", "third": "hidden"}
+
+    def told(**changed):
+        tasks = [
+            TaskResult(f"unit/{name}", found, 0, 2, "Not right", visible=Visible(found, 5, 3, html="<div><p>head</p><p>more</p></div>"))
+            for name, found in {**status, **changed}.items()
+        ]
+        return carried_on(tasks, {task.id: task.id.partition("/")[2] for task in tasks}, sources)
+
+    first, second, third = told()
+    assert [task.calls for task in (first, second, third)] == [(), ("first",), ("first", "second")] and second.points == 0
+    assert first.message == "Not right" and "<strong>" not in first.visible.html
+    assert second.message == "Not right. This answer calls `first`, which is not right yet; it may be right by itself: mend that first."
+    assert second.visible.html.startswith("<div><p>head</p>\n<p><strong>This answer calls <code>first</code>, which is not right yet;")
+    assert "calls `first` and `second`, which are not right yet" in third.message
+    assert [task.calls for task in told(first="passed", third="passed")] == [(), (), ()]
+    assert [task.calls for task in told(first="forbidden", second="stub")] == [(), (), ("second",)]
 
 
 @needs_sandbox
@@ -711,12 +733,15 @@ def test_an_exercise_that_is_not_there_is_named():
 
 def test_the_preflight_says_what_the_grader_will_find(tmp_path, capsys):
     """In a process of its own, without a sandbox, which a student does not have; as a command, from its arguments to its status."""
-    path = written(tmp_path, solved(correlate=BROKEN, seen="def seen(layers, index):\n    raise NotImplementedError('seen')"))
+    calling = "def convolve(image, kernel):\n    return correlate(image[None], kernel[None, None], padding=len(kernel) - 1)[0]"
+    stub = "def seen(layers, index):\n    raise NotImplementedError('seen')"
+    path = written(tmp_path, solved(correlate=BROKEN, seen=stub, convolve=calling))
     from course.__main__ import main
 
     assert main(["check-submission", str(path)]) == 1
     said = capsys.readouterr().out
-    assert "5 of 10 points by the visible checks, and up to 4 from a reader" in said
+    assert "3 of 10 points by the visible checks, and up to 4 from a reader" in said
+    assert said.count("This answer calls `correlate`, which is not right yet") == 1
     for words in ("✓ output_size", "✗ correlate", "… seen", "not written yet", "Hint: ", str(path.resolve()), "cases that are not shown"):
         assert words in said
 

@@ -20,6 +20,7 @@ from course.checks.run import run_cases
 from course.checks.task import AnyTask, BeatTask, Case, OpenTask, Task
 from course.grading.answers import answers
 from course.grading.attempt import Subject
+from course.grading.carried import carried_on
 from course.grading.exercise import Exercise
 from course.grading.limits import Limits
 from course.grading.network import grade_network
@@ -109,6 +110,9 @@ class _Grading:
             tasks = tuple(
                 self._guarded(found.task, functools.partial(self._finish, found)) if isinstance(found, _Seen) else found for found in seen
             )
+            names = {found.task.id: found.subject.name for found in seen if isinstance(found, _Seen)}
+            missing = {task.id: task.function for task in self.exercise.coded if task.id not in names}
+            tasks = carried_on(tasks, {**names, **missing}, [cell.source for cell in self.plan.cells])
             if self.submission.unit not in ("", self.exercise.topic):
                 notes.insert(0, f"This is the notebook of {self.submission.unit}, but it was graded as {self.exercise.topic}.")
             self.flags += [flag for task in self.exercise.coded for flag in flags(task, self.submission, self.flags)]
@@ -127,9 +131,7 @@ class _Grading:
     def _answers(self) -> dict[str, str]:
         """What was written for the open tasks; a notebook of another exercise is no answer as a whole."""
         tasks = [task.id for task in self.exercise.open]
-        return answers(
-            self.submission.texts, self.exercise.sections, tasks, whole=self.submission.unit in ("", self.exercise.topic)
-        )
+        return answers(self.submission.texts, self.exercise.sections, tasks, whole=self.submission.unit in ("", self.exercise.topic))
 
     def _guarded(self, task: AnyTask, step: Callable[[], Any]) -> Any:
         """The outcome of a step, or the result of a task for which there was no time, or no process, left."""
