@@ -16,7 +16,7 @@ from course.grading.collect import Collection, Found, Identity, collect
 from course.grading.earlier import Change, nothing_lost, write_changes
 from course.grading.feedback import comment, feedback_page
 from course.grading.gradebook import FINAL, Gradebook, Mark, Row
-from course.grading.look import extensions_fit, maximum_differs, to_look_at
+from course.grading.look import CARRIED, ON_PAGE_ONLY, extensions_fit, maximum_differs, to_look_at
 from course.grading.manual import NOTHING, Asked, answer_digest, read_sheet, stale, write_sheet
 from course.grading.result import Hidden, SubmissionResult, TaskResult, Visible
 from course.grading.roster import Joined, Roster, Student, join, read_roster
@@ -219,6 +219,16 @@ def test_who_is_late_by_canvas_is_not_counted_as_in_time(tmp_path):
     lists = to_look_at(Gradebook(TOPIC, {}, (*book, absent)), Joined(Roster(tuple(students))), Collection(), rules, {})
     assert list(lists.values()) == [["2"], ["1"], ["3"]]
     assert [head.rpartition("; ")[2] for head in lists][:2] == ["counted as in time", "counted as one day"]
+
+
+def test_a_mistake_that_is_carried_on_is_listed_until_somebody_decided():
+    found = TaskResult(f"{TOPIC}/seen", "wrong", 0, 2, calls=("output_size",))
+    open_row, decided = (
+        Row(Student(name), FINAL, (Mark("seen", Fraction(0), Fraction(2), found, read=read),), result=SubmissionResult(name, TOPIC, tasks=(found,)))
+        for name, read in (("ada", False), ("bob", True))
+    )
+    lists = to_look_at(Gradebook(TOPIC, TASKS, (open_row, decided)), Joined(Roster(())), Collection(), Rules(), {})
+    assert lists == {CARRIED: ["ada: seen calls output_size"]} and CARRIED in ON_PAGE_ONLY
 
 
 # --- Moodle and Canvas ------------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from course.grading.manual import Sheet, stale
 from course.grading.roster import Joined, Roster, fitting, names_of
 from course.grading.rules import Rules, nearest, rounded
 
-__all__ = ["ON_PAGE_ONLY", "extensions_fit", "maximum_differs", "to_look_at"]
+__all__ = ["CARRIED", "ON_PAGE_ONLY", "extensions_fit", "maximum_differs", "to_look_at"]
 
 FLAGS = "Names that a task rules out, weights near those of the solution (policy, no proof of anything)"
 CARRIED = "Wrong answers that call another one which is not right either; they may be right by themselves"
