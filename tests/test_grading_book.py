@@ -223,8 +223,9 @@ def test_who_is_late_by_canvas_is_not_counted_as_in_time(tmp_path):
 
 def test_a_mistake_that_is_carried_on_is_listed_until_somebody_decided():
     found = TaskResult(f"{TOPIC}/seen", "wrong", 0, 2, calls=("output_size",))
+    result = SubmissionResult("", TOPIC, tasks=(found,))
     open_row, decided = (
-        Row(Student(name), FINAL, (Mark("seen", Fraction(0), Fraction(2), found, read=read),), result=SubmissionResult(name, TOPIC, tasks=(found,)))
+        Row(Student(name), FINAL, (Mark("seen", Fraction(0), Fraction(2), found, read=read),), result=result)
         for name, read in (("ada", False), ("bob", True))
     )
     lists = to_look_at(Gradebook(TOPIC, TASKS, (open_row, decided)), Joined(Roster(())), Collection(), Rules(), {})
