@@ -217,3 +217,27 @@ def test_bad_input_is_named(x, weight, error, says):
 def test_bad_upsampling_is_named():
     with pytest.raises(ValueError, match="upsample is 0"):
         GatedConv2d(3, 4, 3, upsample=0)
+
+
+def test_the_first_weights_keep_pictures_apart_through_many_layers():
+    g, layers = torch.Generator().manual_seed(0), 12
+    x = torch.rand(16, 8, 24, 24, generator=g) * 2 - 1
+    torch.manual_seed(0)
+    ours = torch.nn.Sequential(*(GatedConv2d(8, 8, 3, padding=1) for _ in range(layers)))
+    plain = torch.nn.Sequential(*(GatedConv2d(8, 8, 3, padding=1) for _ in range(layers)))
+    for layer in plain:
+        layer.weight.data = torch.nn.Conv2d(8, 16, 3).weight.data
+    with torch.no_grad():
+        apart, faded = (net(x).std(0).mean() / x.std(0).mean() for net in (ours, plain))
+    assert apart > 0.02, "a picture that does not reach the last layer cannot teach it"
+    assert faded < 1e-4, "the reason why torch's own first weights are not kept"
+
+
+def test_the_first_weights_have_the_variance_that_a_half_open_gate_asks_for():
+    torch.manual_seed(0)
+    layer = GatedConv2d(32, 64, 5)
+    features = layer.weight[:64]
+    assert features.mean().abs() < 0.002
+    assert features.var().item() == pytest.approx(4 / (32 * 25), rel=0.03)
+    assert not layer.bias.any()
+    assert GatedConv2d(4, 8, 3, bias=False).bias is None

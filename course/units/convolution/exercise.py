@@ -299,5 +299,5 @@ score("convolution")
 
 # %% [markdown]
 # To start a task afresh, run `python -m course reset convolution/correlate` in a terminal (or the name of another task, or of the
-# whole unit); your version is kept beside it. A worked solution of every task is in the folder `solutions`, in the notebook of the same name.
+# whole unit); your version is kept beside it. A worked solution of every task is in the folder `solutions` of the course's repository, in the notebook of the same name.
 # Look at it when your check passes: it may do the same in another way.

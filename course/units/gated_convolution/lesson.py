@@ -4,6 +4,8 @@
 # %% [markdown]
 # ## What the mask forgets
 #
+# {{ minutes 5 }}
+#
 # [Partial convolution](unit:partial_convolution) hands a mask from layer to layer: known, or not. Below is a hole of 20 x 20 pixels, and what the mask says of it after some
 # layers of 3 x 3. After the tenth it says: *everything is known*. The last picture shows what the mask has forgotten: how many layers ago something real was last seen.
 #
@@ -49,6 +51,8 @@ predict("gated_convolution/one_of_nine")
 
 # %% [markdown]
 # ## From a rule to a gate
+#
+# {{ minutes 10 }}
 #
 # A **gated convolution** ([@yu2019freeform]) runs *two* convolutions over the same window. One computes a **feature**, as ever. The other computes a number that is squashed between
 # 0 and 1, the **gate**, and multiplies the feature by it:
@@ -97,6 +101,8 @@ print(f"the printed formula  {in_print.min():.3f} to {in_print.max():.3f}")
 # %% [markdown]
 # ## Can a gate be a mask?
 #
+# {{ minutes 10 }}
+#
 # A gate can do anything that training finds. Can it also do what the old rule did? Here nothing is trained, we set its weights by hand. The layer gets two channels, the image and the mask. Its gate
 # counts the known pixels of the window and compares: $\sigma(s \cdot (\text{count} - c))$, with a steepness $s$ and a threshold $c$.
 
@@ -134,6 +140,8 @@ predict("gated_convolution/can_it_rescale")
 # %% [markdown]
 # ## One convolution of twice the width
 #
+# {{ minutes 5 }}
+#
 # $W_f$ and $W_g$ read the same windows. So nobody runs two convolutions: **lay the kernels on top of each other, convolve once, split the result in the middle.**
 
 # %%
@@ -154,7 +162,41 @@ print("parameters, gated:", sum(p.numel() for p in layer.parameters()), " plain:
 # %% [markdown]
 # Take note of it for every comparison you read: at the same number of channels, a gated network has twice the weights. If it wins, *what* has won?
 #
+# ### Its first weights
+#
+# Before any training all sums are near 0, and all gates near one half. One layer does not mind that half of its feature is lost. But the network further down has thirteen of them one behind the other, before anything comes in over a skip.
+
+# %%
+predict("gated_convolution/halved")
+
+# %%
+def left(stack, x):
+    """How much the inputs still differ from each other behind each layer of a stack, as a share of what came in."""
+    start, shares = x.std(0).mean(), []
+    with torch.no_grad():
+        for layer in stack:
+            x = layer(x)
+            shares.append((x.std(0).mean() / start).item())
+    return shares
+
+
+torch.manual_seed(0)
+stacks = {name: [GatedConv2d(16, 16, 3, padding=1) for _ in range(12)] for name in ("nn.Conv2d", "GatedConv2d")}
+for layer in stacks["nn.Conv2d"]:
+    layer.weight.data = torch.nn.Conv2d(16, 32, 3).weight.data
+x = torch.randn(64, 16, 16, 16)
+print("first weights as in     layer 1   layer 4   layer 8   layer 12")
+for name, stack in stacks.items():
+    print(f"{name:20}", *(f"{left(stack, x)[n - 1]:10.1e}" for n in (1, 4, 8, 12)))
+
+# %% [markdown]
+# *How this was computed: 64 inputs of random numbers, the standard deviation over them, behind twelve fresh gated layers.* With the first weights of `nn.Conv2d` next to nothing of the input reaches the end of the path; all pictures look alike there, and a layer that gets nothing learns nothing. (You saw it happen to a
+# [plain stack](unit:autoencoder); gates make it worse.) The cure is one line. A sum of $n$ terms is as large as each of its terms if the weights have the variance $1/n$ ([@lecun1998efficient]; `nn.Conv2d` takes a third of it). A gate that passes one half asks for numbers twice as large, that is four times the variance, $4/n$. So
+# `GatedConv2d` draws the weights of its features; what is still lost is the ELU's share, and the gate's own moving about.
+#
 # ## The activation comes before the gate
+#
+# {{ minutes 5 }}
 #
 # $\varphi(\text{feature}) \odot \sigma(\text{gate})$, or $\varphi(\text{feature} \odot \sigma(\text{gate}))$? It looks like a trifle, and public code has it both ways. Open the gate slowly and watch what comes out.
 
@@ -184,6 +226,8 @@ viz.show(
 
 # %% [markdown]
 # ## Gates made visible
+#
+# {{ minutes 20 }}
 #
 # Gates are pictures: one for each channel, as large as the feature. Let us train a small network of them and look. It is `gated_unet`, the first stage of the network of the paper, in a version for images of 32 x 32 and with two skip connections added, from the [U-Net](unit:autoencoder): seventeen layers, all but the last one gated. It sees the damaged
 # image, where the holes are, and a plane of ones. (The ones look idle. But padding puts zeros around them, so they tell a layer where the image ends.) Its training takes seconds, so do not expect beauty.
@@ -397,7 +441,7 @@ viz.show(
 # *How this was computed: the shipped weights, 60 test images with frozen box masks; correlation over all of their pixels (hole), those of the hole (rim), those at least three pixels away from it (edges); the largest of all channels, by size.* The first layer knows where the hole is, and *how deep inside it* a pixel lies: there is the answer to the question at
 # the top, learned, and in the very first layer. Of the photograph's edges the gates take far less notice; what is in the picture is the features' business.
 #
-# Now the middle layers, which seconds of training had left nearly blind. They reach the rest of the network through one door, `to_half`, which doubles the size again. **Did longer training open it?**
+# Now the middle layers, which seconds of training had left nearly blind. All that they work out reaches the output through one door, `to_half`, which doubles the size again. Suppose that you nail it shut: whatever comes out of it is replaced by zeros. **What does the network lose?**
 
 # %%
 predict("gated_convolution/long_way")
@@ -422,17 +466,19 @@ behind = sum(p.numel() for name, p in shipped.named_parameters() if name.startsw
 print(f"behind that door: {behind / sum(p.numel() for p in shipped.parameters()):.0%} of all parameters")
 
 # %% [markdown]
-# *How this was computed: the shipped weights, 60 test images with frozen box masks, composited; means over channels, places and images.* Read the line `to_half`. In the weights that ship, training has **shut the door**: nearly every gate of that layer is 0 at every place. All that the dilated layers work out, most of the network, ends there, and cutting it off changes nothing. What fills these
-# holes are the two skips and the layers around them. Nothing else has shown this: not the loss, not the pictures, not the number of parameters.
+# *How this was computed: the shipped weights, 60 test images with frozen box masks, composited; means over channels, places and images.* Read the line `to_half`. Its gates stand open, less than most, but open; they even tell the hole from the rest. Something passes. **And cutting it off costs next to nothing**, while without `to_full`, where the skip of half the
+# size comes in, the network is lost. Nearly all that fills these holes goes the short way. Nothing else has shown this: not the loss, not the pictures, not the number of parameters, and not the gates. A gate says what passes. Whether anybody needs it, you learn by taking it away.
 #
-# So a gate can do what no mask could, take a whole path out of a network. Was that wise? In pictures of 32 x 32 the short way sees far enough for most holes. It may also be a trap of a short training: while the long way has nothing to say yet, shutting it out lowers the error at once, and behind a shut gate hardly any derivative arrives
-# that could teach it to say something. That is a guess, and you know how one would test it. Look for yourself, at this door and three others:
+# Why is the long way not needed? In pictures of 32 x 32 the short one sees far enough for most holes. It also learns first, because a derivative has fewer layers to come through, and what it has explained is no longer there to be learned by others. Which of the two is it, small pictures or short training? One would have to train on larger holes, or for longer, and cut again:
+# `python -m inpaintlib.train gated_unet --help`. (In the network of the paper there is no short way, all has to come through the middle: see [contextual attention](unit:attention).) Look for yourself, at this door and three others:
 
 # %%
 widgets.GateExplorer(shipped, some[pick : pick + 1], frozen[pick : pick + 1], layers=["at_full", "to_half", "to_full", "merge_full"], layer="at_full")
 
 # %% [markdown]
 # ## Dilation: kernels with holes
+#
+# {{ minutes 10 }}
 #
 # A gate decides what to listen to. It cannot listen beyond the window. In the middle of a hole of 20 pixels, a window of 3 sees nothing but hole, whatever it learns. One remedy is to halve the image, and lose detail. The other is to pull the kernel apart: a dilated convolution, or **atrous convolution**
 # (from the French *à trous*, with holes) takes every $l$-th pixel; $l$ is the dilation, also called the *rate*. On paper ([@yu2016multiscale]):
@@ -513,10 +559,12 @@ print("the same layers as in the paper, for 256 x 256:", layers.receptive_field(
 # %% [markdown]
 # Both fields of our own network are wider than its pictures of 32 x 32: here the halvings alone reach every pixel. In pictures of 256 x 256 they do not, and there the dilations decide.
 #
-# Each dilated layer of this network is a gated one: its gate is dilated with it, and can decide far afield whom to listen to (if its training ever gets there: the table above shows a network that shut them out). `GatedConv2d(..., dilation=4)` is all it takes.
+# Each dilated layer of this network is a gated one: its gate is dilated with it, and can decide far afield whom to listen to (whether the rest of the network makes use of what it finds is another question, as the table above has shown). `GatedConv2d(..., dilation=4)` is all it takes.
 
 # %% [markdown]
 # ## What others report, and how to read it
+#
+# {{ minutes 5 }}
 #
 # A course project took the paper's network of two stages (a coarse filling, then a finer one; [contextual attention](unit:attention) has both), pretrained, and filled ImageNet pictures with it. For each family of masks it gives the figures of one picture, of a second one, and of the best case.
 
@@ -567,6 +615,8 @@ for batch, times in ((1, 64), (4, 32), (16, 16), (64, 6)):
 
 # %% [markdown]
 # ## Check yourself
+#
+# {{ minutes 5 }}
 
 # %%
 predict("gated_convolution/relu_test")
@@ -587,7 +637,7 @@ predict("gated_convolution/hole_of_thirty")
 # - **The same dilation again and again**: a wide field full of gaps.
 # - **Comparing at equal channels**: the gated network has twice the weights.
 # - **Reading a gate as a proof**: what it looks like says what is computed, not what is needed. Freeze it, or cut it off, and measure.
-# - **Taking a layer that is there for one that is used**: print the mean gate of each.
+# - **Taking a layer that is there, and open, for one that is used**: take it away, and measure.
 #
 # ## Summary
 #
@@ -602,4 +652,5 @@ predict("gated_convolution/hole_of_thirty")
 #
 # - [@yu2019freeform]: the layer, and the network.
 # - [@yu2016multiscale]: dilation.
+# - [@lecun1998efficient]: first weights.
 # - [@liu2018partial]: the rule that the gate replaces.

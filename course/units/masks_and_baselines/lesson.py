@@ -4,6 +4,8 @@
 # %% [markdown]
 # ## Two photographs, two beliefs
 #
+# {{ minutes 5 }}
+#
 # A piece is missing from each of these photographs: from a picture of the deep sky, and from a picture of the back of a human eye. Two methods have filled
 # them. Neither was trained; neither has ever seen another photograph. One of them believes that **pictures are smooth**, the other that **pictures repeat
 # themselves**.
@@ -76,6 +78,8 @@ viz.show(
 
 # %% [markdown]
 # ## Where holes come from
+#
+# {{ minutes 10 }}
 #
 # A scratch, a stain, a person in the way, a lost block of data: each is another kind of hole. The library has a function for each kind, a **family**. All are called alike,
 # `family(count, size)`, and answer masks `(count, 1, H, W)` of bytes, 1 = known, 0 = hole.
@@ -165,6 +169,8 @@ print("of the same, one pixel changed:", masks.sha256(frozen)[:16], "...")
 # %% [markdown]
 # ## Knocking a hole into a picture, and two ways to do it wrong
 #
+# {{ minutes 5 }}
+#
 # `image * mask` makes the hole black. That is all; and yet two mistakes happen here again and again.
 #
 # **First: the polarity.** Half of the world paints holes white, the other half black; OpenCV wants 1 = *hole*. Nothing crashes when a mask is the wrong way round. `masks.from_image`
@@ -236,6 +242,8 @@ for name in ("mean_fill", "fast_marching", "nearest_patch"):
 # %% [markdown]
 # ## One colour for all: the mean
 #
+# {{ minutes 5 }}
+#
 # The simplest filling is one colour. Which one? The mean of the known pixels: no other constant has a smaller squared error over them. It is the zero of our scale: **what does not beat the mean has
 # learned nothing**. Even here is a trap. `(image * mask).mean()` counts the hole as black; divide by the number of *known* pixels.
 
@@ -247,6 +255,8 @@ print(f"mean of the whole original    {cat.mean():.3f}")
 
 # %% [markdown]
 # ## Pictures are smooth: let the colours flow
+#
+# {{ minutes 10 }}
 #
 # Heat flows from warm to cold until nothing flows any more. Do the same with brightness: each hole pixel becomes the mean of its four neighbours, again and
 # again, and known pixels stay as they are. First along a line, with four unknown numbers between 2 and 7.
@@ -292,6 +302,7 @@ viz.show(
     "almost all of it, after 1000 both rows look the same: a smooth blur.",
     caption="Diffusion. Where it starts does not matter; where it ends is decided by "
     "the rim alone.",
+    max_bytes=40_000,
 )
 
 # %% [markdown]
@@ -353,6 +364,8 @@ viz.show(
 # %% [markdown]
 # ## In one pass: fast marching
 #
+# {{ minutes 5 }}
+#
 # A thousand steps are a lot. Telea's method goes over each pixel **once**. It starts at the rim and works inwards, nearest pixels first; each
 # becomes a weighted mean of the known and *already filled* pixels around it. The order, by distance to the rim, is found by the fast marching method, which gave it its name. Here is that order:
 
@@ -388,6 +401,8 @@ viz.show(
 
 # %% [markdown]
 # ## Along the lines: Navier-Stokes
+#
+# {{ minutes 5 }}
 #
 # Bertalmio and his colleagues asked how a restorer works. She does not let colours flow from all sides: she *continues the lines* that reach the rim. An **isophote** is a line of equal
 # brightness; it runs at a right angle to the gradient. Their equation carries the smoothness of the picture, its Laplacian, along the isophotes into the hole. A year later they saw that
@@ -433,6 +448,8 @@ viz.show(
 # carries slopes on, is nearly perfect. Narrower ones, or a hard edge, would look otherwise: change the 6 in `curved` to a 2 and run the cell again.
 #
 # ## Pictures repeat themselves: copy
+#
+# {{ minutes 10 }}
 #
 # Now the other belief. What is missing here may exist elsewhere *in the same picture*. Take a pixel at the rim of the hole, look at its surroundings as far as they are known, and ask every
 # known pixel of the picture: are your surroundings like mine? The one that says yes most loudly is copied.
@@ -513,6 +530,8 @@ viz.show(
 # %% [markdown]
 # ## The order decides: Criminisi
 #
+# {{ minutes 5 }}
+#
 # Back to the rocket. Peel a hole like an onion and each line that crosses it is overgrown before it reaches the other side. Criminisi, Pérez and Toyama compute a **priority** for every patch at the
 # rim and fill the highest first:
 #
@@ -564,6 +583,8 @@ viz.show(
 
 # %% [markdown]
 # ## Guess, and ask your neighbour: PatchMatch
+#
+# {{ minutes 10 }}
 #
 # To compare every patch with every other is slow: in a photograph of a million pixels a hole of ten thousand would need ten thousand million comparisons. Barnes and his colleagues saw two things. If *many* patches each guess at random, *some* guess
 # well. And neighbours in the picture usually have neighbours as their matches: so pass a good **offset** (how far away the match is) on. A pass is: try your neighbours' offsets; try a few
@@ -633,6 +654,8 @@ viz.show(
 # %% [markdown]
 # ## The gauntlet
 #
+# {{ minutes 5 }}
+#
 # Five tests, one for each thing that a picture can ask of a filling: a soft **shading**, an **edge**, a thin **bar** across a wide hole, a **texture**, and something that occurs **once**. Before you run the next
 # cell, decide for each of them who will pass.
 
@@ -674,7 +697,7 @@ viz.show(
     "shading; all but the nearest patch continue the checkerboard. No method puts "
     "an eye into the cat's face.",
     caption="Eight methods, five tests. Nobody wins everywhere.",
-    max_bytes=45_000,
+    max_bytes=58_000,
 )
 
 # %% [markdown]
@@ -708,6 +731,8 @@ for patch in (3, 5, 7, 9, 11):
 
 # %% [markdown]
 # ## In numbers
+#
+# {{ minutes 5 }}
 #
 # Now all eight on the same test pictures, first with lines, then with boxes. PSNR is a closeness in decibels, higher is better ([metrics](unit:metrics) takes it apart).
 
@@ -782,6 +807,8 @@ viz.show(
 # %% [markdown]
 # ## Break them yourself
 #
+# {{ minutes 5 }}
+#
 # Paint. Find a hole that only the copying methods fill, one that only the flowing ones fill, and one that nobody fills.
 
 # %%
@@ -790,6 +817,8 @@ widgets.MaskPainter(rocket, inpainters={name: eight[name] for name in rivals}, m
 
 # %% [markdown]
 # ## Check yourself
+#
+# {{ minutes 5 }}
 
 # %%
 predict("masks_and_baselines/brighter_than_the_rim")

@@ -700,7 +700,7 @@ if rows:
 # %% [markdown]
 # Read it with four thoughts in mind.
 #
-# - **Compare the sizes.** The crosses of one comparison often lie as far apart as two comparisons do. Seeds that share a sign say that there is something; how *much* it is, three of them hardly tell.
+# - **Compare the sizes.** The crosses of one comparison can lie as far apart as two comparisons do. Seeds that share a sign say that there is something; how *much* it is, three of them hardly tell.
 # - **The heavier jury shows the classic exchange**: nearer to photographs in what features see, farther from the one true picture in PSNR. Texture that is plausible and not exactly the true one costs squared error.
 # - **Where an adversary with a small weight gains in PSNR too, be surprised, and look for the reason.** These networks are narrow and briefly trained, far from their best reconstruction, and a second opinion may help them on their way there. That is a guess. The test would be to train longer, and to see whether the gain stays. (`--budget full` does.)
 # - **The winner depends on who trains it.** Hinge and WGAN-GP came with weights of different sizes, since their scores have different sizes; nobody knows whether they had the same say. A fair comparison gives both the same effort of tuning, says so, and repeats with other seeds. You will try in the [exercise](exercise:patch_gan).
