@@ -655,10 +655,10 @@ else:
         kind, _, measure = table.partition(", ")
         if measure in ("PSNR", "perceptual"):
             rows += [(kind, measure, name, d) for name, d in differences.items() if "hinge" in name or "GAN" in name]
-    print(f"\n{'holes':10} {'measured by':11} {'':22} {'difference':>17}   {'seed by seed':24} it is")
+    print(f"\n{'holes':10} {'measured by':11} {'':24} {'difference':>17}   {'seed by seed':24} it is")
     for kind, measure, name, d in sorted(rows, key=lambda r: r[1]):
         seeds = ", ".join(f"{s:+.3f}" for s in d["seeds"])
-        print(f"{kind:10} {measure:11} {brief(name):22} {d['mean']:+8.3f} ± {d['half']:6.3f}   {seeds:24} {in_words(d)}")
+        print(f"{kind:10} {measure:11} {brief(name):24} {d['mean']:+8.3f} ± {d['half']:6.3f}   {seeds:24} {in_words(d)}")
 
 # %% [markdown]
 # *How this was computed: `python -m inpaintlib.reproduce s2`; means over its test images, composited, PSNR in dB, perceptual distance on a feature network that no training has seen (smaller is better), ± half a 95 % confidence interval over images. All of it, with what each network reached, is in `docs/results/s2.md`.*
