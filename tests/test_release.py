@@ -113,6 +113,12 @@ def test_every_link_to_a_lesson_leads_to_one():
     assert any("autoencoder" in text or "U-Net" in text for text in texts), "the words of a link that went stay"
 
 
+def test_the_grading_modules_on_the_list_are_those_that_check_submission_loads():
+    code = "import sys, course.grading.preflight; print(*(m.split('.')[2] for m in sys.modules if m.startswith('course.grading.')))"
+    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout.split())
+    assert loaded - {"inside"} == set(release.GRADING) - {"__init__"}
+
+
 def test_it_works_where_it_is_unpacked(tmp_path):
     """The verbs of students, in a process that knows the package and no other course; those of instructors are not there."""
     assert main(["release", "--to", str(tmp_path / "class.zip"), "--units", "welcome", "convolution"]) == 0
