@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -34,16 +35,23 @@ def start(*words: str) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
 
 
+def address(place: Path, process: subprocess.Popen) -> str:
+    """What the scheduler wrote there; the file exists a moment before its words do."""
+    end = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+            return json.loads(place.read_text())["address"]
+        time.sleep(0.1)
+    raise AssertionError(f"no scheduler; its process ended with {process.poll()}")
+
+
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory):
     """The address of a scheduler that has no workers yet."""
     place = tmp_path_factory.mktemp("dask") / "scheduler.json"
     process = start("scheduler", "--port", "0", "--scheduler-file", str(place))
     try:
-        end = time.monotonic() + 60
-        while not place.exists() and time.monotonic() < end:
-            time.sleep(0.1)
-        yield json.loads(place.read_text())["address"]
+        yield address(place, process)
     finally:
         process.kill()
         process.wait()

@@ -125,7 +125,7 @@ viz.show(
 # Every training also has its luck: first weights, the order of the pictures, their masks. All of it comes out of one number, the seed. So each depth is trained three times, with seeds 0, 1 and 2.
 
 # %%
-budget = {"quick": 480, "full": 10_000}[inpaintlib.profile()]  # pictures that each network sees
+budget = {"quick": 480, "full": 5_000}[inpaintlib.profile()]  # pictures that each network sees
 pictures = data.load_images("auto", split="train", limit=3000)
 test = data.load_images("auto", split="test", limit=200).float()
 holes = masks.benchmark("lines")[:200].float()

@@ -380,7 +380,7 @@ predict("partial_unet/who_wins_short")
 
 # %%
 learn_from = data.load_images("auto", split="train", limit=1600)
-epochs, seeds = (10, range(4)) if inpaintlib.profile() == "full" else (1, range(2))
+epochs, seeds = (5, range(3)) if inpaintlib.profile() == "full" else (1, range(2))
 arms = {
     "vanilla": ("vanilla_unet", ()),
     "partial": ("partial_unet_s1", ()),
