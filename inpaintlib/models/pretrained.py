@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from inpaintlib._check import describe
 from inpaintlib._files import DamagedError, read_safetensors, unshared, write_atomically
 
 __all__ = ["FOLDER", "check_savable", "load_pretrained", "render_card", "save_pretrained"]
@@ -40,7 +41,7 @@ def save_pretrained(model: nn.Module, path: str | Path, card: dict[str, Any]) ->
     check_savable(path, card)
     name = getattr(model, "name", "")
     if not name:
-        raise ValueError(f"the model is a {type(model).__name__} without a name; expected one of models.names(), or set its `name`.")
+        raise ValueError(f"the model is {describe(model)} without a name; expected one of models.names(), or set its `name`.")
     metadata = {
         "format": FORMAT,
         "name": name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from inpaintlib._check import as_mask
+from inpaintlib._check import as_mask, describe
 from inpaintlib.layers import PartialConv2d
 from inpaintlib.models.base import evaluating
 
@@ -38,7 +38,7 @@ def mask_trace(model: nn.Module, mask: Tensor) -> dict[str, Tensor]:
         if isinstance(layer, PartialConv2d)
     ]
     if not hooks:
-        raise ValueError(f"the model is a {type(model).__name__} without partial convolutions; expected one with PartialConv2d layers.")
+        raise ValueError(f"the model is {describe(model)} without partial convolutions; expected one with PartialConv2d layers.")
     weight = next(model.parameters())
     known = as_mask(mask).to(weight)
     try:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from inpaintlib import losses
+from inpaintlib._check import describe
 from inpaintlib.train import schedules
 from inpaintlib.train.callbacks import Callback
 from inpaintlib.train.history import History
@@ -182,8 +183,9 @@ def score(run: AdversarialRun, critic: nn.Module, picture: Tensor, mask: Tensor)
     with run.autocast():
         scores: Tensor = critic(picture, mask)
     if not isinstance(scores, Tensor) or not scores.dim() or len(scores) != len(picture):
-        what = f"a tensor of shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
-        raise ValueError(f"the critic returned {what} for {len(picture)} pictures; expected raw scores, one or more for each: (B, ...).")
+        raise ValueError(
+            f"the critic returned {describe(scores)} for {len(picture)} pictures; expected raw scores, one or more for each: (B, ...)."
+        )
     return scores.to(picture.dtype)
 
 

@@ -42,7 +42,7 @@ def check_forward(what: str, network: nn.Module) -> None:
         inspect.signature(network.forward).bind(None, None)
     except TypeError:
         takes = inspect.signature(network.forward)
-        raise TypeError(f"{what} is a {type(network).__name__}, whose forward takes {takes}; expected forward(image, mask).") from None
+        raise TypeError(f"{what} is {describe(network)}, whose forward takes {takes}; expected forward(image, mask).") from None
 
 
 def check_callbacks(callbacks: Any) -> None:

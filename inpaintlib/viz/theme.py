@@ -12,6 +12,8 @@ import sys
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from inpaintlib._check import describe
+
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
@@ -133,7 +135,7 @@ def figure_html(drawing: Figure, *, alt: str, caption: str = "", max_bytes: int 
     from matplotlib.figure import Figure
 
     if not isinstance(drawing, Figure):
-        raise TypeError(f"figure is a {type(drawing).__name__}; expected a matplotlib Figure, as viz.image_row and its kin return.")
+        raise TypeError(f"figure is {describe(drawing)}; expected a matplotlib Figure, as viz.image_row and its kin return.")
     alt = _alternative(alt)
     tried: list[bytes] = []
     for dpi in _DPI:

@@ -178,7 +178,7 @@ def _run(model: nn.Module, image: Tensor, mask: Tensor, names: Sequence[str] | N
     """Name of each wanted layer -> its features and its gates, each (C, H', W'), in the order in which the layers run."""
     gated = {name: layer for name, layer in model.named_modules() if isinstance(layer, GatedConv2d)}
     if not gated:
-        raise ValueError(f"the model is a {type(model).__name__} without gated convolutions; expected one with GatedConv2d layers.")
+        raise ValueError(f"the model is {describe(model)} without gated convolutions; expected one with GatedConv2d layers.")
     wanted = list(gated) if names is None else list(names)
     missing = [name for name in wanted if name not in gated]
     if missing or not wanted:

@@ -666,7 +666,7 @@ viz.show(
 )
 
 # %% [markdown]
-# *How this was computed: one picture each, one hole, mean absolute error over it.* Go down the column of the attention. Copying can only give what is there. The cups are all there. Of the mast, whose struts nearly repeat, the pieces that it pastes are broken, but they are struts; look below the pictures what that is worth. In the tissue nothing fits, it pastes something that does not belong, and a smooth guess is nearer to the truth, pixel by pixel. (Sharp and wrong loses against blurred and vague in every mean error; [how good is a filling?](unit:metrics)) A network for all kinds of pictures has to do both, **copy and invent**.
+# *How this was computed: one picture each, one hole, mean absolute error over it.* Go down the column of the attention. Copying can only give what is there. The cups are all there. Of the mast, whose struts nearly repeat, the pieces that it pastes are broken, but they are struts; look below the pictures what that is worth. In the tissue nothing fits, it pastes something that does not belong, and a smooth guess is nearer to the truth, pixel by pixel. (What is sharp and quite wrong loses against what is blurred and vague in every mean error; what is sharp and half right may win: [how good is a filling?](unit:metrics)) A network for all kinds of pictures has to do both, **copy and invent**.
 #
 # ## The network: copy and invent
 #

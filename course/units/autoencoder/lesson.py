@@ -131,7 +131,7 @@ for step in range(4):
         b -= 0.02 * b.grad
 
 # %% [markdown]
-# (With the ReLU this neuron would have stayed as it is: its sum was negative, there the ReLU is flat, and a flat place has no downhill. Such a neuron is called dead.)
+# (With the ReLU this neuron would have stayed as it is: its sum was negative, there the ReLU is flat, and a flat place has no downhill. A neuron for which this is so on every picture is called dead.)
 #
 # ## Which way downhill? Optimisers on one small problem
 #
@@ -304,7 +304,7 @@ viz.show(
 
 # %% [markdown]
 # A network in which every picture arrives as the same grey has little to learn from until its weights have grown. Glorot and Bengio's rule ([@glorot2010understanding]) draws each weight evenly between $-r$ and $r$ with
-# $r = \sqrt{6 / (n_\mathrm{in} + n_\mathrm{out})}$, where a neuron has $n_\mathrm{in}$ inputs and each input goes to $n_\mathrm{out}$ neurons: the more terms in a sum, the smaller each.
+# $r = \sqrt{6 / (n_\mathrm{in} + n_\mathrm{out})}$, where a neuron has $n_\mathrm{in}$ inputs and each input goes to $n_\mathrm{out}$ neurons: the more terms in a sum, the smaller each. (Its curve falls as well, if less: the rule does not count what the ReLU cuts off. He and his colleagues ([@he2015delving]) double the variance for that.)
 #
 # Here is an autoencoder, and the whole training loop.
 
@@ -354,7 +354,7 @@ viz.show(
 )
 
 # %% [markdown]
-# They are blurred. The code has no room for every whisker, and where the network is in doubt, a squared error rewards the mean of all possibilities. Both limits will be with us to the end of the course.
+# They are blurred, for three reasons. The training was short, so the network does not use its code well yet. The code has no room for every whisker. And where the network is in doubt, a squared error rewards the mean of all possibilities. The last two will be with us to the end of the course.
 #
 # Has the network done better than the linear algebra from the top of the page? Let us be fair and ask, with as many numbers each:
 
@@ -595,7 +595,7 @@ predict("autoencoder/check_validation")
 # - **Forgetting `zero_grad`**: derivatives of all batches so far add up.
 # - **Judging on training pictures.** One project showed fillings of pictures that its network had trained on; they looked splendid.
 # - **Choosing by the test set**: whoever looks at it to choose has no test set any more.
-# - **An input in [-1, 1] and a sigmoid at the end**: half of the range can never be reached.
+# - **A target in [-1, 1] and a sigmoid at the end**: half of the range can never be reached.
 # - **Counting parameters of a concatenation wrongly**: the layer after it sees the channels of both.
 #
 # ## Summary
@@ -611,6 +611,7 @@ predict("autoencoder/check_validation")
 #
 # - [@rumelhart1986learning].
 # - [@glorot2010understanding].
+# - [@he2015delving].
 # - [@ronneberger2015unet].
 # - [@duchi2011adaptive].
 # - [@kingma2015adam].

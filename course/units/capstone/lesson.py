@@ -250,7 +250,7 @@ for name in errors:
         print(f"   {name:26} minus the chosen one: {gap.text(4)}, {verdict}")
 
 # %% [markdown]
-# *How this was computed: one half of the places chooses, the other half judges; paired differences over the places.* Is a difference negative? Then the chosen one had luck at the places that chose: just what the other half is for. With few places little is certain. That is a finding too: say so, or take more places (`count` above).
+# *How this was computed: one half of the places chooses, the other half judges; paired differences over the places.* Is its error much larger here than at the places that chose? Look at the others before you call it luck: half of so few places can simply be the harder half, for every method. That is why the differences are paired. Is one of them clearly negative? Then the other half does not confirm the choice, and it was luck at the places that chose. With few places little is certain. That is a finding too: say so, or take more places (`count` above).
 #
 # What do substitute holes *not* say? They lie on wood as often as on the saucer, while your object lies where it lies. If it matters, choose the places near the object. And they ask for closeness to a truth; **you** want a picture in which nobody looks for a spoon. So the last judge is an eye, at best one that does not know which is which:
 # cut pieces with substitute holes out of the photograph and out of its filling, put them into `widgets.RealOrFake`, as [the showdown](unit:showdown) did, and let a friend answer.

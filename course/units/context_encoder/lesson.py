@@ -179,7 +179,7 @@ print("gradients that have reached the generator:", sum(p.grad is not None for p
 predict("context_encoder/detach")
 
 # %% [markdown]
-# `detach` gives the same numbers without their history. Without it, `backward` would walk on into the generator and leave gradients there that make its fillings *easier to see through*. (Two batches, one after the other, instead of one mixed one: our critic does not care. One with batch normalisation does.)
+# `detach` gives the same numbers without their history. Without it, `backward` would walk on into the generator and leave gradients there that make its fillings *easier to see through*. (In our loop you would notice: that piece of history is used up, so the generator's own `backward` would stop with an error. Who lets the generator fill a second time for its own move gets none.) (Two batches, one after the other, instead of one mixed one: our critic does not care. One with batch normalisation does.)
 #
 # ## The generator's move
 #
@@ -513,7 +513,7 @@ print(f"the twin at 32 x 32: {sum(p.numel() for p in net.parameters()):,} parame
 # Details that matter, and that are easily got wrong:
 #
 # - **Holes are 0 in $[-1, 1]$**, that is mid grey. Set them to 0 before scaling and they are black.
-# - **Batch norm after every convolution but the last**, leaky ReLU on the way down, ReLU on the way up, tanh at the end. The critic mirrors the encoder, from the patch to one number; *its* first layer has no batch norm either, so that it can see how bright a patch is. This is the style of DCGAN ([@radford2016unsupervised]).
+# - **Batch norm after every convolution but the last**, leaky ReLU on the way down, ReLU on the way up, tanh at the end (a sigmoid stretched to $[-1, 1]$, the range of these pictures). The critic mirrors the encoder, from the patch to one number; *its* first layer has no batch norm either, so that it can see how bright a patch is. This is the style of DCGAN ([@radford2016unsupervised]).
 # - **Real and filled patches go to the critic in batches of their own.** With batch norm a mixed batch is normalised by both kinds together.
 # - **Adam with $\beta_1 = 0.5$**: a shorter memory, since the goal moves.
 #

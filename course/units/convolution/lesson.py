@@ -266,9 +266,9 @@ pooled = (2, 2, 1, "max pooling")
 widgets.ReceptiveField(threes | {"strides 2, 2, 2": [(3, 2, 1)] * 3, "conv, pool, conv, pool, conv": [conv, pooled, conv, pooled, conv]})
 
 # %% [markdown]
-# Do not trust a formula that you can test. A pixel lies in the receptive field exactly if the output *changes* when the pixel does: if the
+# Do not trust a formula that you can test. A pixel *matters* to the output exactly if the output changes when the pixel does: if the
 # derivative of the output with respect to that pixel is not 0. PyTorch computes derivatives for us: mark a tensor with `requires_grad=True`, compute something from it,
-# call `.backward()` on the result, and find the derivatives in `.grad`.
+# call `.backward()` on the result, and find the derivatives in `.grad`. The formula gives the square in which such pixels lie; the next cell counts them.
 
 # %% tags=["compare"]
 def what_it_sees(dilations, size=31):

@@ -110,7 +110,7 @@ viz.show(
 )
 
 # %% [markdown]
-# With three resolutions the centre already sees the whole picture, and still listens mostly to its neighbours. Our holes are lines of one or two pixels: the nearest known pixel is always close. So here is an honest expectation, *written down before the study*:
+# With three resolutions the centre already sees the whole picture, and still listens mostly to its neighbours. Our holes are lines of one or three pixels (a thickness of 2 is painted 3 wide by OpenCV): the nearest known pixel is always close. So here is an honest expectation, *written down before the study*:
 #
 # > For thin lines the step from depth 2 to 3 may help. Further depth has little to add on pictures of 32 x 32.
 #

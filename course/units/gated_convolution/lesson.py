@@ -127,7 +127,7 @@ viz.show(
         notes=["", "0 or 1", "0 or 1, nearly", f"{gentle.min():.2f} to {gentle.max():.2f}"],
     ),
     alt="Four pictures: thick black strokes on white; the same strokes, thinner, twice and alike; and the strokes with soft grey rims.",
-    caption="The same weights, three temperaments: a gate can be the hard rule, or count how much it knows.",
+    caption="The rule, and one gate in two settings: it can be the hard rule, or count how much it knows.",
 )
 print("largest difference between rule and steep gate:", f"{(rule - steep).abs().max():.5f}")
 

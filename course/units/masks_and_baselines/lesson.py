@@ -48,7 +48,8 @@ viz.show(
     alt="Two rows of three pictures. Sky: a black sky full of small galaxies with a "
     "square missing; in A the square is filled with a dark blur, in B with "
     "galaxies. Eye: a red disc with branching vessels, a square in its middle "
-    "missing; both A and B have filled it with an even red.",
+    "missing; both have filled it with red, one evenly, one "
+    "with a faint slanting seam.",
     caption="Two photographs with a hole, each filled by two methods that nobody "
     "trained. The letters are not in the same order in both rows.",
 )
@@ -69,7 +70,7 @@ viz.show(
 )
 
 # %% [markdown]
-# Every galaxy in the filling exists, but somewhere else: it was copied. And both fillings of the eye are flawless, and wrong: they removed the spot with which the eye sees
+# Every galaxy in the filling exists, but somewhere else: it was copied. And both fillings of the eye look right at first sight, and are wrong: they removed the spot with which the eye sees
 # sharpest, because nothing around the hole speaks of it. A doctor would have looked there first. **A filling says what the method believes, not what was
 # there.**
 #
@@ -151,7 +152,8 @@ viz.show(
     figure,
     alt="A cloud of points for each family, depth against hole ratio. Lines lie "
     "lowest: up to a third of the picture missing, and seldom more than three "
-    "pixels deep. Boxes lie highest, at the same ratio several times as deep.",
+    "pixels deep. Boxes, circles and blobs lie far above them, at the same ratio "
+    "two to three times as deep.",
     caption="720 masks. At the same hole ratio a line is shallow and a box is deep.",
 )
 
@@ -405,7 +407,7 @@ viz.show(
 # {{ minutes 5 }}
 #
 # Bertalmio and his colleagues asked how a restorer works. She does not let colours flow from all sides: she *continues the lines* that reach the rim. An **isophote** is a line of equal
-# brightness; it runs at a right angle to the gradient. Their equation carries the smoothness of the picture, its Laplacian, along the isophotes into the hole. A year later they saw that
+# brightness; it runs at a right angle to the gradient of the brightness, the direction in which it rises fastest. Their equation carries the smoothness of the picture, its Laplacian, along the isophotes into the hole. A year later they saw that
 # they had written down a fluid: brightness is the stream function, isophotes are the stream lines, the Laplacian is the vorticity, and a filled hole is a steady flow. Hence the
 # name *Navier-Stokes*. (If you know no fluids, keep this of it: the lines are carried in, as by a stream.) Ballester and her colleagues joined the *directions* of the isophotes across the hole together with the brightness.
 #
@@ -435,17 +437,17 @@ viz.show(
     figure,
     alt="Curved stripes with their lines of equal brightness drawn in, and a dashed "
     "square that was the hole. In the original the lines run through it as arcs. "
-    "After diffusion and fast marching they close up at the rim and leave a grey "
-    "middle; Navier-Stokes carries them some way in; biharmonic carries them "
-    "furthest, in wide bows.",
+    "After diffusion they close up at the rim and leave a grey middle; after fast "
+    "marching and Navier-Stokes they bend at the rim and run inwards until the "
+    "fronts meet; biharmonic carries them through as arcs.",
     caption="Isophotes (light blue) through a hole (dashed). In the original they "
     "are arcs.",
     max_bytes=35_000,
 )
 
 # %% [markdown]
-# The film closes the lines up at the rim. The fluid holds their direction for a few pixels and then loses it where the fronts meet (that is the price of one pass). On stripes as wide and soft as these the sheet of metal, which
-# carries slopes on, is nearly perfect. Narrower ones, or a hard edge, would look otherwise: change the 6 in `curved` to a 2 and run the cell again.
+# The film closes the lines up at the rim. Fast marching, and the one-pass fluid of OpenCV, bend them there and run inwards until the fronts meet: what you see is a simplified version, not the equation of the paper. On stripes as wide and soft as these the sheet of metal, which
+# carries slopes on, keeps the arcs, a little too pale in the middle. Narrower ones, or a hard edge, would look otherwise: change the 6 in `curved` to a 2 and run the cell again.
 #
 # ## Pictures repeat themselves: copy
 #
@@ -479,11 +481,11 @@ for ax in axes[0]:
 viz.show(
     figure,
     alt="The cat with its hole, a solid frame at the right rim of the hole, beside "
-    "one eye, and a dashed frame beside the other eye. Beside it both frames "
+    "one eye, and a dashed frame on the other eye. Beside it both frames "
     "enlarged: dark green on one side, brown on the other. In the first the left "
     "half is hatched.",
     caption="A pixel at the rim, beside one eye (the middle of the solid frame), "
-    "becomes a copy of a pixel beside the other eye (dashed).",
+    "becomes a copy of a pixel in the iris of the other eye (dashed).",
 )
 
 # %% [markdown]
@@ -591,7 +593,7 @@ viz.show(
 # random places near your own match; keep what is better.
 #
 # Watch it on a picture where the right answers are plain to see: tiles of 12 pixels. Everything that touches the hole looks for its like; what is drawn is how
-# far to the left or right the match lies.
+# far to the left or right the match lies. (Only the search is on show here: it compares whole patches, so the true tiles stand in the square. `patch_match`, which fills holes, has its own last filling there.)
 
 # %%
 tile = torch.rand(3, 12, 12, generator=torch.Generator().manual_seed(7))
@@ -623,7 +625,7 @@ per_pass = 16 + 7  # neighbours asked, and random places tried, in a picture of 
 print(f"comparisons for each patch: {known_places} if all are tried, {2 * per_pass} in two passes")
 
 # %% [markdown]
-# `patch_match` repeats this search from a tiny version of the picture up to the full one, and lets all patches that overlap a hole pixel vote on its colour. It is what made "content-aware fill" a button
+# `patch_match` repeats this search from a tiny version of the picture up to the full one, and lets all patches that overlap a hole pixel vote on its colour: both were Wexler, Shechtman and Irani's idea ([@wexler2007space]), and PatchMatch made it fast. It is what made "content-aware fill" a button
 # in a well-known program. The vote is a mean, and so its fillings are a little softer than those of the pure copyists.
 #
 # **And if the picture does not hold what is missing?** Hays and Efros (*scene completion*, [@hays2007scene]) looked for the missing piece in two million *other* photographs. Image quilting ([@efros2001image]) copies whole blocks and cuts the seam between
@@ -725,7 +727,7 @@ for patch in (3, 5, 7, 9, 11):
     print(f"window of {patch:2d}: {wrong_pixels:3d} of {int((middle == 0).sum())} filled pixels wrong")
 
 # %% [markdown]
-# The board repeats itself every 8 pixels, and a window has to hold one whole piece of what repeats. There is no free choice of it, though: the larger the window, the fewer places look like it. Efros and Leung leave the number to you, and say so.
+# At the rim only half of a window is known, and that half has to hold a whole field of 4 pixels. There is no free choice of it, though: the larger the window, the fewer places look like it. Efros and Leung leave the number to you, and say so.
 #
 # The last row of the picture is the one to remember. The cat's *other* eye lies outside this picture, and nothing in it says that an eye belongs there. **Neither belief knows what a cat is.**
 
@@ -859,6 +861,8 @@ predict("masks_and_baselines/suspicious_result")
 # - [@efros1999texture].
 # - [@efros2001image].
 # - [@criminisi2004region].
+# - [@wexler2007space].
 # - [@hays2007scene].
 # - [@barnes2009patchmatch].
+# - [@xie2012image]: denoising autoencoders.
 # - [@liu2018partial]: hole-size buckets.

@@ -415,7 +415,7 @@ viz.show(
 # The lazy detector has an impressive accuracy, because most pixels are known: with unequal classes accuracy flatters.
 # Nor is precision alone enough: who accuses nobody accuses nobody wrongly (0 / 0, counted as 1 here). And recall alone praises the one who accuses everybody. Read the two together; Dice is high only if both are.
 #
-# The detector is a small network that saw thousands of fillings (by several methods) and learned what gives them away: they are too smooth. It finds most, invents some, and misses others; on pictures of
+# The detector is a small network that saw thousands of fillings (by several methods) and learned what gives them away: mostly that they are too smooth. The fillings above are of a kind that it learned from, so it finds most of them, invents some, and misses others. Where pieces were copied and nothing is smooth it finds little; on pictures of
 # another kind than it learned from it is wrong more often. **A detector is a reason to look closer, not a proof**, and the same
 # honesty is owed to the pictures that you inpaint yourself: say that they are.
 

@@ -360,7 +360,7 @@ print("after a concatenation:", tuple(y.shape), "one mask for each half, none wi
 # | | the line | seen in |
 # |---|---|---|
 # | A | the factor is k x k, but the mask is summed over all input channels | a Keras version, and a course project that follows it |
-# | B | no factor at all | a popular PyTorch version |
+# | B | the sum is divided by the known places, and not multiplied by all places | a popular PyTorch version |
 # | C | the bias is added everywhere, inside holes too | the same Keras version |
 # | D | the factor is k x k / (sum + 1e-8), in half precision | a reference implementation |
 
@@ -371,12 +371,11 @@ predict("partial_convolution/four_bugs")
 flat = torch.full((1, 4, 24, 24), 0.5)  # four channels, all 0.5
 weight = torch.full((1, 4, 3, 3), 1 / 36)  # the mean over all four channels
 mean4, after = partial_conv2d(flat, spots, weight, padding=1)  # 0.5 where anything is known
-plain4 = F.conv2d(flat * spots, weight, padding=1)  # what is left without the factor
 bias = 0.4
 answers = {
     "right": (mean4 + bias) * after,
     "A": (mean4 / 4 + bias) * after,  # divided by the number of channels
-    "B": (plain4 + bias) * after,
+    "B": (mean4 / 36 + bias) * after,  # not multiplied by the 4 x 3 x 3 places
     "C": mean4 + bias,
 }
 viz.show(
@@ -385,7 +384,7 @@ viz.show(
         notes=[f"{y.min():.2f} to {y.max():.2f}" for y in answers.values()],
     ),
     alt="Four squares. The right one is 0.9 with black where nothing is known. A is much darker "
-    "throughout. B is darker around holes and at the border. "
+    "throughout, B darker still. "
     "C is right outside, but grey instead of black inside the hole.",
     caption="A constant image of 0.5 and a bias of 0.4: where something is known 0.9 must come out, "
     "elsewhere 0.",

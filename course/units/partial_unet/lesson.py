@@ -460,8 +460,8 @@ for name, found in networks.items():
 # %% [markdown]
 # *How this was computed: by the command above, whose page is docs/results/s1.md; raw PSNR of the whole image, mean over 1,000 test images with frozen line masks. The last rows are the weights that come with the course, after far more training.*
 #
-# Look at the spread between the seeds before you look at the means. One bug matters: the factor that forgot the number of channels; it makes every layer's output too small. (In the short run above nobody would have found it: what a bug costs depends on the settings.) The other two are within what another seed does. And the order of vanilla and partial is the
-# same in all seeds here: on thin lines, after so many pictures, the small partial network is behind the large vanilla one, without any bug. With the bugs the gap is far larger. So the bugs *can* make a gap like the printed one, and so, in part, can the two networks themselves; which had what share in the printed run, nobody can tell any more.
+# Look at the spread between the seeds before you look at the means. One bug stands out, with the same sign in all three seeds: the factor that forgot the number of channels; it makes every layer's output too small. (In the short run above nobody would have found it: what a bug costs depends on the settings.) The other two are within what another seed does. And the order of vanilla and partial is the
+# same in all seeds here: on thin lines, after so many pictures, the small partial network is behind the large vanilla one, without any bug. (But three seeds are few: as an interval over seeds, none of these differences leaves out 0. The signs agree; the sizes are hardly known.) With the bugs the gap is far larger. So the bugs *can* make a gap like the printed one, and so, in part, can the two networks themselves; which had what share in the printed run, nobody can tell any more.
 #
 # What about the explanation, that partial convolution suits larger pictures? It is a conjecture that this table neither supports nor refutes: nothing in it varies the size.
 

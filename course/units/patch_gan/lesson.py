@@ -66,7 +66,7 @@ print(f"the critic of the paper, 256 x 256: {tuple(scores.shape[1:])} scores, {w
 #
 # ### Why not look at the hole alone?
 #
-# An older answer ([@yu2018generative]) was a pair: a *global critic* for the whole picture, and a *local critic* for a window cut out around the hole. Its window is half as wide as the picture, centred on the box around the hole. Watch what becomes of it when holes are free-form:
+# An older answer ([@iizuka2017globally], taken over by [@yu2018generative]) was a pair: a *global critic* for the whole picture, and a *local critic* for a window cut out around the hole. Its window is half as wide as the picture, centred on the box around the hole. Watch what becomes of it when holes are free-form:
 
 # %%
 predict("patch_gan/local_window")
@@ -236,11 +236,11 @@ for factor in (1, 5, 10):
 # %% [markdown]
 # The loss is gone, the knowledge is the same. Worse, such a critic is ten times as **steep**: a tiny change of a pixel changes the score much, and the generator is thrown about. An adversary is a teacher only while it answers in proportion. So its steepness must be held.
 #
-# How steep can a layer be? A layer $y = W v$ turns a vector into another one; its steepness is how many times longer it can make one. That is the *spectral norm* $\sigma(W)$, the largest singular value. Dividing by it ([@miyato2018spectral]),
+# How steep can a layer be? A layer $y = W v$ turns a vector into another one; its steepness is how many times longer it can make one. That is the *spectral norm* $\sigma(W)$. (A matrix makes an ellipse of a circle; the lengths of its half axes are the *singular values* of the matrix, and this is the largest.) Dividing by it ([@miyato2018spectral]),
 #
 # $$ W_{SN} = W / \sigma(W), $$
 #
-# gives a layer that makes nothing longer; leaky ReLUs do not either; nor does a whole chain of both. But how does one get $\sigma$ without a singular value decomposition at each step? By hand, on a small matrix:
+# gives a layer that makes nothing longer; leaky ReLUs do not either; nor does a whole chain of both. But how does one get $\sigma$ cheaply, at each step anew? By hand, on a small matrix:
 
 # %%
 predict("patch_gan/largest_stretch")
@@ -284,7 +284,7 @@ viz.show(
 )
 
 # %% [markdown]
-# In training the weights move little from step to step, so `spectral_norm` of PyTorch keeps its $u$ and does **one** round at each step: the estimate follows the weights. It costs next to nothing.
+# In training the weights move little from step to step, so `spectral_norm` of PyTorch keeps its $u$ and does **one** round each time the layer is run in training, and none in `eval()`: the estimate follows the weights. It costs next to nothing.
 #
 # ### A convolution is not its table of weights
 #
@@ -744,7 +744,8 @@ predict("patch_gan/check_lid")
 # ## Sources
 #
 # - [@yu2019freeform]: SN-PatchGAN.
-# - [@yu2018generative]: the global and the local critic.
+# - [@iizuka2017globally]: the global and the local critic.
+# - [@yu2018generative]: the same pair, with the distance and the penalty below.
 # - [@isola2017image]: where the name PatchGAN comes from.
 # - [@lim2017geometric]: the hinge.
 # - [@miyato2018spectral]: the spectral norm.

@@ -159,7 +159,7 @@ families = {
         2009: "PatchMatch",
     },
     "differential equations": {2000: "Bertalmio et al.", 2001: "Navier-Stokes", 2004: "fast marching"},
-    "convolutional networks": {2012: "denoising autoencoders", 2015: "U-Net", 2018: "partial convolution"},
+    "convolutional networks": {2015: "U-Net", 2018: "partial convolution"},
     "adversarial networks": {2016: "Context Encoder", 2019: "gated convolution"},
     "transformers, diffusion": {2022: "MAT, RePaint"},
 }
@@ -167,7 +167,7 @@ viz.show(
     viz.timeline(families),
     alt="A time line with five rows. Patches 1999 to 2009: Efros-Leung, image quilting, Criminisi, scene "
     "completion, PatchMatch. Differential equations 2000 to 2004: Bertalmio, Navier-Stokes, fast marching. "
-    "Convolutional networks 2012 to 2018: denoising autoencoders, U-Net, partial convolution. Adversarial "
+    "Convolutional networks 2015 and 2018: U-Net, partial convolution. Adversarial "
     "networks 2016 to 2019: Context Encoder, gated convolution. Transformers and "
     "diffusion 2022: MAT, RePaint.",
     caption="Where the methods of this course come from.",
@@ -196,7 +196,7 @@ viz.show(
 # 4. **What did the model learn from?** A network fills with what was frequent in its training pictures. It will give a stranger the skin, the clothes and the street that it
 #    saw most often.
 #
-# The methods leave traces: later you will train a small network that *finds* filled pixels. It is good at it, for now.
+# The methods leave traces: later you will meet a small network that *finds* filled pixels. It finds smooth fillings well, and copied ones hardly.
 
 # %%
 predict("welcome/hospital")
