@@ -82,7 +82,8 @@ def pytest_runtest_setup(item: Any) -> Generator[None, None, None]:
         _METERS[_key(item)] = Meter()  # before nbval starts the kernel, whose start counts
     yield
     if hasattr(item, "cell_num"):
-        provisioner = getattr(item.parent.kernel.km, "provisioner", None)
+        manager = getattr(item.parent.kernel, "km", None)  # gone, once nbval has stopped a kernel that did not answer
+        provisioner = getattr(manager, "provisioner", None)
         _METERS[_key(item)].follow(getattr(provisioner, "pid", None))
 
 

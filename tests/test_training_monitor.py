@@ -59,6 +59,23 @@ def test_a_run_in_the_monitor_is_that_of_fit(make):
     assert panel["lines"][0]["name"] == "loss" and [*panel["lines"][0]["x"]] == expected["loss"][0]
 
 
+def test_the_browser_is_not_flooded(make, monkeypatch):
+    """A message a step fills the queue of whoever reads later, and the end is lost: four a second, and fewer the longer it runs."""
+    sent = []
+    monkeypatch.setattr(widgets.TrainingMonitor, "send_state", lambda self, key=None: sent.append(key))
+    view = make().start()
+    until(lambda: view.history.rows and view.history.rows[-1]["step"] > 100)
+    messages = len(sent)
+    assert 2 <= messages <= 8 + 4 * (time.monotonic() - view._began)
+    view._began -= 1000  # as if it had begun long ago: a message in ten seconds will do then
+    before = len(sent)
+    time.sleep(0.8)
+    assert len(sent) <= before + 1
+    view.stop()
+    view.wait(20)
+    assert view._part == view._done and len(sent) > before
+
+
 def test_paused_it_stands_still_and_its_clock_too_then_it_goes_on_and_stops(make):
     ends = threading.Event()
     view = make(stop=ends).start()

@@ -25,7 +25,8 @@ __all__ = ["TrainingMonitor"]
 
 _NOT_DRAWN = ("step", "epoch", "seconds", "lr", "images_per_second")
 _POINTS = 300  # of a curve that are sent to the browser; a longer run is thinned out
-_POST_AFTER = 0.25  # seconds between two messages to the browser
+_POST_AFTER = 0.25  # seconds between two messages to the browser, at first
+_POST_SHARE = 0.01  # of the time since the start, later on: whoever reads after the run's end (nbval) loses what exceeds 1,000 messages
 _WORDS = {"ready": "Not started yet", "running": "Running", "paused": "Paused", "stopping": "Stopping after this step"}
 
 
@@ -93,7 +94,8 @@ class TrainingMonitor(CourseWidget):
         mine = [*([samples] if samples else []), self._curves, _Pulse(self)]
         self._settings = {"progress": False, **settings, "callbacks": [*settings.get("callbacks", ()), *mine]}
         self._thread: threading.Thread | None = None
-        self._posted = 0.0
+        self._began = self._posted = 0.0
+        self._done = 0.0
         self._place = ""  # step, time left and speed, in words
         self._shown: Any = None  # where IPython has displayed it
         self.history = History()
@@ -107,6 +109,7 @@ class TrainingMonitor(CourseWidget):
             if self._thread is None:
                 self._thread = threading.Thread(target=self._train, name="training", daemon=True)
                 weakref.finalize(self, _end, self._stop, self._going, self._thread)  # at the interpreter's end no step may be half done
+                self._began = time.monotonic()
                 self._become("running")
                 self._thread.start()
         return self
@@ -174,7 +177,7 @@ class TrainingMonitor(CourseWidget):
         of = f" of {run.total_steps}" if run.total_steps else ""
         self._place = f"Step {run.step}{of}, epoch {run.epochs:.1f}, {run.images_per_second:.0f} images a second"
         with self._guard:
-            self._part = run.fraction
+            self._done = run.fraction
             self._post()
         if not self._going.is_set():
             self._post(now=True)
@@ -186,11 +189,13 @@ class TrainingMonitor(CourseWidget):
         self._post(now=True)
 
     def _post(self, *, now: bool = False) -> None:
-        """Send the browser what is new, at most every quarter of a second unless ``now``."""
-        if not now and time.monotonic() - self._posted < _POST_AFTER:
+        """Send the browser what is new, in one message, and seldom unless ``now``."""
+        instant = time.monotonic()
+        if not now and instant - self._posted < max(_POST_AFTER, _POST_SHARE * (instant - self._began)):
             return
         with self._guard, self.hold_sync():
-            self._posted = time.monotonic()
+            self._posted = instant
+            self._part = self._done
             self._facts = ". ".join(part for part in (self._place, self._newest()) if part)
             self._panels = self._drawn()
             if self._samples is not None and self._samples.filled:
