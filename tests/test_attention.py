@@ -152,6 +152,16 @@ def test_nothing_known_is_zero_and_never_nan():
     assert x.grad.isfinite().all() and (x.grad[0] == 0).all()
 
 
+@pytest.mark.parametrize("start", [(0, 5), (6, 7)])
+def test_a_pixel_reached_by_small_weights_alone_is_not_dark(start):
+    query = torch.randn(1, 9, 16, 16, generator=torch.Generator().manual_seed(1))
+    query[:, -1] = 1  # a mean of ones is one
+    mask = torch.ones(1, 1, 16, 16)
+    mask[..., start[0] : start[0] + 6, start[1] : start[1] + 6] = 0
+    y, _ = contextual_attention(query, query, mask, rate=2, min_known=0.25)
+    assert y[:, -1].allclose(torch.ones(16, 16), atol=1e-4)
+
+
 @pytest.mark.parametrize("min_known", [0.3, 1.0])
 def test_what_lies_in_the_hole_does_not_matter(min_known):
     query, source = torch.randn(1, 3, 8, 8), torch.randn(1, 3, 8, 8)

@@ -59,7 +59,8 @@ def contextual_attention(
             (or outside the image) is never pasted.
 
     Returns:
-        y: (B, C, H, W) in the dtype of ``query``; 0 for a sample of whose source no patch is known.
+        y: (B, C, H, W) in the dtype of ``query``; 0 at a pixel on which nothing known lands, so for all of a sample of whose source no
+            patch is known.
         field: int64 (B, 2, H / rate, W / rate), from each place to the patch that it attends to most: rows down and columns to the
             right, in steps of ``rate`` pixels; 0 where there is none. For drawing; it carries no gradient.
 
@@ -204,7 +205,8 @@ def _paste(weight: Tensor, source: Tensor, mask: Tensor, rate: int) -> Tensor:
             taken.append(torch.bmm(both[..., down::rate, right::rate].flatten(2), reached.flatten(3).flatten(1, 2).transpose(1, 2)))
     pasted = F.pixel_shuffle(torch.stack(taken, dim=2).view(batch, -1, h, w), rate)  # (B, C + 1, H, W): each in its place of the cells
     total, known = pasted[:, :-1], pasted[:, -1:]  # (B, C, H, W), (B, 1, H, W)
-    return total / known.clamp(min=1e-6)
+    # A pixel may be reached by small weights alone. They count all the same, since their sum divides theirs; only 0 / 0 is kept out.
+    return total / known.clamp(min=torch.finfo(known.dtype).tiny)
 
 
 def _field(weight: Tensor) -> Tensor:
