@@ -152,6 +152,13 @@ def test_nothing_known_is_zero_and_never_nan():
     assert x.grad.isfinite().all() and (x.grad[0] == 0).all()
 
 
+def test_no_share_is_so_small_that_a_patch_of_holes_is_known():
+    x, mask = torch.rand(1, 2, 6, 6), torch.zeros(1, 1, 6, 6)
+    assert not attention_weights(x, x, mask, min_known=1e-4).any()
+    mask[..., 0, 0] = 1  # known to four patches
+    assert int((attention_weights(x, x, mask, min_known=1e-4).sum((1, 2)) > 0).sum()) == 4
+
+
 @pytest.mark.parametrize("start", [(0, 5), (6, 7)])
 def test_a_pixel_reached_by_small_weights_alone_is_not_dark(start):
     query = torch.randn(1, 9, 16, 16, generator=torch.Generator().manual_seed(1))

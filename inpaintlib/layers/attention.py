@@ -138,7 +138,8 @@ def _match(query: Tensor, source: Tensor, mask: Tensor, patch: int, min_known: f
     pixels = torch.bmm(query.flatten(2).transpose(1, 2), source.flatten(2))  # (B, h * w, h' * w'): products of single pixels
     products = _over_patches(pixels.view(batch, h, w, hs, ws), patch // 2)  # (B, h, w, h', w'): of whole patches
     places = _box_sum(torch.ones_like(mask), patch)  # (B, 1, h', w'), fewer at the image's border
-    known = _box_sum(mask, patch) >= min_known * places - 1e-3  # (B, 1, h', w')
+    seen = _box_sum(mask, patch)  # (B, 1, h', w'): how many of them are known; none is never enough, however small the share asked for
+    known = (seen >= min_known * places - 1e-3) & (seen > 0.5)  # (B, 1, h', w')
     ours, theirs = _inverse_norm(query, patch), _inverse_norm(source, patch) * known  # a hole patch supports none of its neighbours
     return products * ours.view(batch, h, w, 1, 1) * theirs.view(batch, 1, 1, hs, ws), known.flatten(1)
 
