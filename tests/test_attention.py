@@ -67,7 +67,7 @@ def slow(query, source, mask, patch, rate, scale, propagate, min_known):
                         if 0 <= y < height and 0 <= x < width and 0 <= r < rows and 0 <= t < columns and m[r][t]:
                             known[y, x] += weight
                             total[:, y, x] += weight * source[:, r, t]
-    return total / known.clamp(min=1e-6), field
+    return (total / known).nan_to_num(0.0), field  # 0 / 0 where nothing known lands
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
@@ -167,6 +167,14 @@ def test_a_pixel_reached_by_small_weights_alone_is_not_dark(start):
     mask[..., start[0] : start[0] + 6, start[1] : start[1] + 6] = 0
     y, _ = contextual_attention(query, query, mask, rate=2, min_known=0.25)
     assert y[:, -1].allclose(torch.ones(16, 16), atol=1e-4)
+
+
+def test_small_weights_have_finite_derivatives():
+    query = torch.randn(1, 8, 16, 16, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    mask = torch.ones(1, 1, 16, 16)
+    mask[..., 6:12, 7:13] = 0
+    contextual_attention(query, query, mask, rate=2, min_known=0.25, scale=20.0)[0].square().sum().backward()
+    assert query.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("min_known", [0.3, 1.0])

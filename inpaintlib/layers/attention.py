@@ -50,7 +50,8 @@ def contextual_attention(
     Args:
         query: float (B, C, H, W), the features to be rebuilt.
         source: float (B, C, H', W'), the features to copy from; usually the query itself.
-        mask: (B, 1, H', W') of the source, 1 = known, 0 = hole, one for each sample or a single one for all; None: all known.
+        mask: (B, 1, H', W') of the source, 1 = known, 0 = hole, one for each sample or a single one for all; None: all known. What lies
+            in the source's holes does not matter, unless it is infinite or NaN: then everything becomes NaN.
         patch: odd side of the patches that are compared.
         rate: compare at every ``rate``-th place only, and paste larger patches: ``rate**4`` times fewer scores. Must divide all sides.
         scale: how sharply the best match wins, without unit; 0 would be a mean over all patches.
@@ -206,8 +207,9 @@ def _paste(weight: Tensor, source: Tensor, mask: Tensor, rate: int) -> Tensor:
             taken.append(torch.bmm(both[..., down::rate, right::rate].flatten(2), reached.flatten(3).flatten(1, 2).transpose(1, 2)))
     pasted = F.pixel_shuffle(torch.stack(taken, dim=2).view(batch, -1, h, w), rate)  # (B, C + 1, H, W): each in its place of the cells
     total, known = pasted[:, :-1], pasted[:, -1:]  # (B, C, H, W), (B, 1, H, W)
-    # A pixel may be reached by small weights alone. They count all the same, since their sum divides theirs; only 0 / 0 is kept out.
-    return total / known.clamp(min=torch.finfo(known.dtype).tiny)
+    # A pixel may be reached by small weights alone. They count all the same, since their sum divides theirs. The floor keeps out 0 / 0; it
+    # lies a little above the smallest number, so that 1 / known, in the derivative, has room below infinity.
+    return total / known.clamp(min=1e8 * torch.finfo(known.dtype).tiny)
 
 
 def _field(weight: Tensor) -> Tensor:
