@@ -49,7 +49,7 @@ def partial_conv2d(
 
     Returns:
         y: (B, Cout, H', W'), 0 where the window holds no known pixel.
-        new_mask: (B, 1, H', W'), 1 where it holds at least one, in the dtype of ``x``.
+        new_mask: (B, 1, H', W'), 1 where it holds at least one, in the dtype of ``y`` (under autocast not that of ``x``).
 
     Raises:
         TypeError: ``x`` is no floating-point tensor, or mask or weight no tensor.
