@@ -158,6 +158,14 @@ def test_ssim_loss_is_one_minus_the_metric():
 # --- Liu et al. --------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_ssim_loss_widens_sixteen_bits(dtype):
+    smooth = torch.linspace(0.8, 0.9, 256).view(1, 1, 16, 16).to(dtype)
+    prediction, mask = (smooth + 0.01).to(dtype), torch.ones(1, 1, 16, 16)
+    expected = losses.ssim_loss(prediction.float(), smooth.float(), mask)
+    torch.testing.assert_close(losses.ssim_loss(prediction, smooth, mask), expected)
+
+
 def test_total_variation_looks_at_the_dilated_hole_only():
     """Public mistake: the whole image. One hole pixel, dilated to 3 x 3: twelve neighbouring pairs, four of them with the hole pixel."""
     target = torch.zeros(1, 1, 7, 7, dtype=torch.float64)
@@ -177,6 +185,13 @@ def test_gram_by_plain_loops():
     for b, i, j, row, column in product(range(2), range(3), range(3), range(4), range(5)):
         expected[b, i, j] += maps[b, i, row, column] * maps[b, j, row, column] / (3 * 4 * 5)
     torch.testing.assert_close(losses.gram(maps), expected)
+
+
+def test_gram_does_not_overflow_in_sixteen_bits():
+    maps = torch.full((1, 1, 256, 256), 2.0, dtype=torch.float16)  # the sum over the places is 262144, four times float16's largest number
+    assert losses.gram(maps).tolist() == [[[4.0]]]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert losses.gram(maps).dtype == torch.float32
 
 
 def test_gram_does_not_depend_on_the_size_of_the_map():

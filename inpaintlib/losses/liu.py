@@ -99,14 +99,16 @@ def gram(maps: Tensor) -> Tensor:
     """Which features appear together, wherever that is: (B, C, H, W) -> (B, C, C), the inner products of the channels over C H W.
 
     The places are summed away, so that what is left is texture. K = 1 / (C H W) keeps the scale the same for maps of any size; one report
-    prints the inverse, with which the largest map would outweigh all else by orders of magnitude.
+    prints the inverse, with which the largest map would outweigh all else by orders of magnitude. It is single precision at least that
+    comes back.
 
     >>> gram(torch.tensor([[[[1.0, 1.0]], [[2.0, 0.0]]]])).tolist()
     [[[0.5, 0.5], [0.5, 1.0]]]
     """
     _, channels, height, width = maps.shape
-    flat = maps.flatten(2)  # (B, C, H * W)
-    return torch.bmm(flat, flat.transpose(1, 2)) / (channels * height * width)
+    flat = maps.flatten(2).to(wide(maps))  # (B, C, H * W)
+    with torch.autocast("cpu" if maps.is_meta else maps.device.type, enabled=False):  # the sum over all places can exceed what 16 bits hold
+        return torch.bmm(flat, flat.transpose(1, 2)) / (channels * height * width)
 
 
 def total_variation(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:

@@ -169,7 +169,8 @@ def ssim_loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """
     checked(prediction, target, mask)
     rim = WINDOW // 2
-    return 1 - similarity(prediction, target, 1.0)[..., rim:-rim, rim:-rim].mean()
+    x, y = prediction.to(wide(prediction)), target.to(wide(target))  # in 16 bits nothing would be left of the variances
+    return 1 - similarity(x, y, 1.0)[..., rim:-rim, rim:-rim].mean()
 
 
 def _region_mean(error: Tensor, region: Tensor, over: Over) -> Tensor:
