@@ -113,7 +113,8 @@ def head(unit: Unit, kind: str, syllabus: Syllabus) -> str:
         title, before, minutes = unit.title, "After this unit you can", unit.minutes
         needs = [f"[{syllabus[need].title}](unit:{need})" for need in unit.needs] or [syllabus.background]
     else:
-        title, before, minutes = f"Exercise: {unit.title}", "You practise to", unit.exercise_minutes or 0
+        title, before = f"Exercise: {unit.title}", "The lesson's goals, which you practise here in part"
+        minutes = unit.exercise_minutes or 0
         needs = [f"the lesson [{unit.title}](unit:{unit.slug})"]
     goals = "\n".join(f"- {goal[0].lower()}{goal[1:]}" for goal in unit.goals)
     return f"# {title}\n\n**{before}**\n\n{goals}\n\n**Time:** about {minutes} minutes. **You need:** {', '.join(needs)}."

@@ -100,6 +100,22 @@ def run_notebook(notebook_cells: list[source.Cell]) -> dict[str, BaseException]:
 # --- the notebooks -----------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", [name for name in CODED if get(name).forbids])
+def test_what_costs_the_points_is_said_where_the_task_is_set(name):
+    """In the notebook's first words or under the task's heading: every library that is ruled out, and of single functions one at least."""
+    task, all_cells = get(name), cells(name.partition("/")[0])
+    headings = [i for i, cell in enumerate(all_cells) if cell.kind == "markdown" and cell.source.startswith("## ")]
+    end = next(i for i, cell in enumerate(all_cells) if f'check("{name}"' in cell.source)
+    start = max(i for i in headings if i < end)
+    said = "".join(cell.source for cell in [*all_cells[: headings[0]], *all_cells[start:end]] if cell.kind == "markdown").lower()
+    libraries = [word for word in task.forbids if word.startswith(("inpaintlib.", "torch.")) or word in ("scipy", "cv2")]
+    inside = {member for library in libraries for member in dir(importlib.import_module(library))}
+    inside |= vars(part(name.partition("/")[0], "cases")).keys()  # the oracles, which nobody is told of
+    single = [word for word in task.forbids if word not in libraries and word.split(".")[-1] not in inside]
+    missing = [word for word in libraries if {"cv2": "opencv"}.get(word, word).lower() not in said]
+    assert not missing and (not single or any(word.lower() in said for word in single)), (missing, single)
+
+
 @pytest.mark.parametrize("topic", TOPICS)
 def test_the_solution_asks_for_every_check_and_runs(topic, monkeypatch, full):
     """In ``make test`` the solutions run once, as notebooks: under nbval a check that does not pass stops them, see course/validate.py."""

@@ -18,7 +18,7 @@ from inpaintlib import baselines, data, metrics, viz
 # ## 1. How alike? (2 points)
 #
 # `queries` are `n` vectors, `keys` are `m` vectors, one in each row, all with as many features. Return the cosine of each query with each key, `(n, m)`. A vector of zeros
-# is like nothing: its cosines are 0.
+# is like nothing: its cosines are 0. You may not call `F.cosine_similarity`.
 
 
 # %% name="likeness"
@@ -81,6 +81,8 @@ total(
 )
 
 # %% [markdown]
+# The last two agree, and yet nothing is right. With a single place that asks, a softmax over the *places* is always 1: one bug hides the others. Mend it first, in a copy, and run them again.
+#
 # Write it without the bugs.
 
 
@@ -111,7 +113,7 @@ check("attention/softmax_over_known", softmax_over_known)
 # 4. a softmax of `scale` times these cosines gives the weights;
 # 5. the hole pixel becomes the weighted mean of the usable places' *middle* pixels.
 #
-# Known pixels stay. If no place is usable, the guess stays.
+# Known pixels stay. If no place is usable, the guess stays. Your own `likeness` you may call, `F.cosine_similarity` not.
 
 
 # %% name="attend"
@@ -297,8 +299,8 @@ for name, (picture, mask) in {
     )
 
 # %% [markdown] tags=["solution"]
-# **Wins:** the bench has straight edges and posts, and what the hole cuts goes on outside of it: other places along the same edge have the same surroundings, and the map has pieces of one colour that look along it. **Loses:** the eye is there once. No other place looks like the inside of it, the map is confetti, and what is pasted merely has
-# the same colours. The smooth filling is vague there, and nearer.
+# **Wins:** the bench has straight edges and posts, and what the hole cuts goes on outside of it: other places along the same edge have the same surroundings, and the map has pieces of one colour that look along it. **Loses:** the eye is there once. No other place looks like the inside of it: the map falls into more and smaller pieces than that of the bench, and what is
+# pasted is skin and fur from outside of the eye. The smooth filling is vague there, and nearer.
 #
 # **Varied:** the size of the patches. *Expected:* 3 is too small, since in the middle of the hole such a patch holds nothing but the guess, and smooth resembles smooth; 11 sees more, but fewer places are usable. *Came out:* the errors stand under the pictures; larger patches need not be better, and whether a second look helps depends on how much of the first one fits. With two pictures
 # and one hole each this says what *can* happen, not what happens on average; for that one needs many pictures, and an interval.

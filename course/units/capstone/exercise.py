@@ -49,7 +49,7 @@ hint("capstone/moved", 1)
 # Two fillings, `left` (C, H, A) and `right` (C, H, B), overlap in `overlap` columns: the last of the one are the first of the other. Join them to one picture (C, H, A + B - overlap). Where they overlap, mix them with weights that change **linearly**: with 3 columns of overlap the right one has the weights
 # 1/4, 2/4, 3/4, so that neither side starts with a jump. With no overlap they are only put side by side.
 #
-# The function below was found in a notebook. It has **three bugs**, and on most photographs the result looks nearly right. Write it anew, or mend a copy.
+# The function below was found in a notebook. It has **three bugs**, and on most photographs the result looks nearly right. Write it anew, or mend a copy. You may not call `inpaintlib.tiling`.
 
 
 # %%
@@ -213,7 +213,7 @@ candidates = {
 }
 shifts = [
     (0, -200),
-    (20, -270),
+    (20, -295),
     (-120, -250),
     (-100, 130),
     (50, 150),
@@ -249,8 +249,8 @@ viz.show(
 # *How this was computed: mean absolute error over eight substitute holes of the same shape; every second one chose, the others judged; 95 % confidence intervals of paired differences.*
 #
 # **1 Task.** The photograph comes with scikit-image and may be changed; nobody is in it. The bowl of the spoon shall vanish, for an exercise. **2 The hole.** A rectangle around the bowl, drawn by its corners; its handle stays, which is a weakness. **3 Candidates.** Two that learned nothing and a network of the course, which learned from
-# pictures of 32 x 32; tiles of the sizes named. **4 Measurement.** The table above; the true hole stayed unknown while the others were filled. **5 Eyes.** The filling is smooth; the gloss of the saucer is missing, and where the stem of the spoon enters the hole a bright streak is drawn inwards. **6 Choice, and its limits.** The
-# chosen one has the smallest error on the places that chose. A *negative* number in the last column says that another did better on the places that judged: the lead was luck. As long as the interval contains 0, the honest sentence is "no difference was shown, and I take the simplest". On wood, a method that copies texture could turn it round; it was not tried. **7 Honesty.** The result is saved with the comment that a part was filled; original and mask are kept beside it.
+# pictures of 32 x 32; tiles of the sizes named. **4 Measurement.** The table above; the true hole stayed unknown while the others were filled. **5 Eyes.** The filling is smooth; the gloss of the saucer is missing, and where the cup and the stem of the spoon meet the hole, grey streaks are drawn inwards. **6 Choice, and its limits.** The
+# chosen one has the smallest error on the places that chose. A *negative* number in the last column says that another did better on the places that judged: the lead may have been luck. As long as the interval contains 0, the honest sentence is "no difference was shown, and I take the simplest". On wood, a method that copies texture could turn it round; it was not tried. **7 Honesty.** The result would be saved with the comment that a part was filled, with the original and the mask beside it.
 
 # %% [markdown]
 # ## What you have so far

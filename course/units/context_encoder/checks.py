@@ -75,7 +75,7 @@ JOINT_LOSS = Task(
         Misconception("one_way", "The band runs along all four sides of the patch. Yours has two.", wrong.JOINT_ONE_WAY),
         Misconception("weight_squared", "Your weight is squared together with the error.", wrong.JOINT_SQUARED),
         Misconception("by_weights", "You divide by the sum of the weights. The task asks for the mean of the weighted errors.", wrong.JOINT_BY_WEIGHTS),
-        Misconception("summed", "Your reconstruction grows with the size of the patch, or of the batch. What does mean() divide by?", wrong.JOINT_SUMMED),
+        Misconception("summed", "Your reconstruction is a sum over the patch, the batch or the colours. By how many numbers does mean() divide?", wrong.JOINT_SUMMED),
         Misconception("log_one_minus", "The adversarial term is log(1 - D), which is flat where the generator begins. Asked is -log D.", wrong.JOINT_GAME),
         Misconception("critics_side", "Your adversarial term grows, or falls below 0, when the filling is taken for real. Whose side is it on?", wrong.JOINT_CRITICS),
         Misconception("overflow", "For a score of 200 or -200 your adversarial term is no number any more. Which function takes the score itself?", explains=_nan_where_sure),

@@ -26,7 +26,7 @@ from inpaintlib import data, viz
 # An image of `size` pixels on a side, a kernel of `kernel`. How many places can the kernel take along that side? Write the formula, with
 # stride, padding and dilation, and return a whole number.
 #
-# You may not call PyTorch's convolutions here: they would only be asked for the shape of what they return, and that is how the check does it.
+# You may not call PyTorch's convolutions (`F.conv2d`, `nn.Conv2d`) here: they would only be asked for the shape of what they return, and that is how the check does it.
 
 # %%
 predict("convolution/exercise_left_over")
@@ -125,7 +125,7 @@ viz.show(
 )
 
 # %% [markdown]
-# Write it without the bugs. You may start from a copy.
+# Write it without the bugs. You may start from a copy. SciPy holds the answer (`convolve2d`): you may not call it.
 
 # %% name="convolve"
 def convolve(image, kernel):
@@ -262,8 +262,8 @@ viz.show(
 # line along the diagonal the three pixels of the line count twice each, and what is beside it counts against them: 6 for a line of ones on
 # zeros. In the middle of a line along the other diagonal lie one 2 and two -1: that is 0.
 #
-# **Where it fails:** an edge along the diagonal answers with 3, though it is no line, and the end of a line along the other diagonal with
-# 2, where only its last pixel lies in the window, on a 2. A line three pixels wide fills most of the window and answers weakly.
+# **Where it fails:** an edge along the diagonal answers with 3, though it is no line, and beside a line along the other diagonal, where the
+# window touches it with one corner only, it answers with 2. A line three pixels wide fills most of the window and answers weakly.
 
 # %% tags=["solution"]
 diagonal = torch.tensor([[2.0, -1, -1], [-1, 2, -1], [-1, -1, 2]])
@@ -274,7 +274,7 @@ for name, x in {"a line": line, "the other diagonal": cross, "an edge": edge}.it
 viz.show(
     viz.number_row(answers),
     alt="The kernel: 2 on the diagonal, minus 1 elsewhere. Its answer to a diagonal line is 6 along "
-    "the line; to the other diagonal 0 in the middle and at most 2 at its ends; to an edge 3 along the edge.",
+    "the line; to the other diagonal 0 along the line, 2 or minus 2 beside it; to an edge 3 along the edge.",
     caption="Small enough to check by hand: images of 5 x 5 zeros and ones, and what the kernel makes of "
     "them.",
 )

@@ -3,7 +3,7 @@
 
 # %% [markdown]
 # You write the interval behind every error bar, mend a comparison that finds differences everywhere, tell two error bars apart, catch a copied column, and run a study of your own. `look` draws an example, `check` tries your function on
-# some forty inputs and shows the smallest one that fails, `hint("depth/interval", 2)` says more.
+# some forty inputs and shows the smallest one that fails, `hint("depth/interval", 2)` says more. `inpaintlib.evaluation` (`mean_interval`) and SciPy hold the answers to the first three tasks: you may not call them, it earns no points.
 
 # %%
 import math
@@ -258,7 +258,7 @@ viz.show(
 )
 
 # %% [markdown] tags=["solution"]
-# **Conclusion.** The last two lines of the table say it, and the one that counts is that over seeds: where it says *undecided*, these trainings do not tell which depth is better for boxes, even if the images alone seem to. Lines that cross in the figure say the same. It holds for this budget: a few hundred pictures, the first
+# **Conclusion.** The last two lines of the table say it, and the one that counts is that over seeds: where it says *undecided*, these trainings do not tell which depth is better for boxes, even if the images alone seem to. A line in the figure that rises while others fall says the same. It holds for this budget: a few hundred pictures, the first
 # moments of a training. To decide, I would train a hundred times longer first, since a deep network needs time to use its depth, and only then add seeds; how many follows from $(2 s / d)^2$ with the deviation and the mean of the three differences.
 
 # %% [markdown]

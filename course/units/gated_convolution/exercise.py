@@ -260,7 +260,7 @@ viz.show(
 # **Held equal:** the number of weights, nearly (the gated network has fewer channels for it), pictures, holes, order, learning rate, steps, dilations. **Not equal:** the number of channels, and with it the memory;
 # and the best learning rate of the two need not be the same.
 #
-# **How sure:** look at the two runs of the same network. If the lines of one network lie as far apart as the two networks do, nothing is decided. A short training says who learns *faster*, not who ends
+# **How sure:** look at the two runs of the same network. If the lines of one network lie as far apart as the two networks do, nothing is decided; in the stored run it is so. A short training says who learns *faster*, not who ends
 # *better*. Surer: more seeds, longer training, a learning rate chosen for each network, and other kinds of holes.
 
 # %% [markdown]

@@ -82,7 +82,7 @@ VARIATION = Task(
     positional=3,
     misconceptions=[
         Misconception("not_composited", "What the network says of *known* pixels must not count: they come from the target.", wrong.VARIATION_RAW),
-        Misconception("not_dilated", "A hole filled smoothly in a wrong colour costs nothing in your function. Which neighbours must it look at, too?", wrong.VARIATION_NOT_GROWN),
+        Misconception("not_dilated", "A hole filled smoothly in a wrong colour costs too little in your function, or nothing. Which neighbours outside of the hole must it look at, too?", wrong.VARIATION_NOT_GROWN),
         Misconception("one_end", "You count pairs of which only one end lies in the region. Look at the rim: how far does your function reach out?", wrong.VARIATION_ONE_END),
         Misconception("divided_by_other", "By how many values do you divide? The paper divides by those of the *whole* picture, colours and batch included.", wrong.VARIATION_OVER),
         Misconception("whole_picture", "You add up where nothing is to be filled. Only the hole and its rim count.", wrong.VARIATION_EVERYTHING),

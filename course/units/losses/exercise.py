@@ -123,7 +123,7 @@ check("losses/variation", variation)
 #   minus 1). So does PyTorch.
 # - **Frozen:** normalised with the *running* statistics, which stay as they are.
 #
-# In both cases $y = \text{gain} \cdot (x - \mu) / \sqrt{\sigma^2 + 10^{-5}} + \text{shift}$. Return `y` and both running statistics as they are afterwards.
+# In both cases $y = \text{gain} \cdot (x - \mu) / \sqrt{\sigma^2 + 10^{-5}} + \text{shift}$. Return `y` and both running statistics as they are afterwards. You may not call `F.batch_norm` or `nn.BatchNorm2d`.
 
 # %%
 predict("losses/exercise_frozen")
@@ -245,7 +245,7 @@ viz.show(
 # %% [markdown] tags=["solution"]
 # *How this was computed: 100 test images, the frozen box masks, composited, PSNR over the hole; a few steps of 8 pictures each.*
 #
-# **Bought and paid:** compare the rows of one loss with each other before you compare losses. What differs by less than two seeds of one loss differ is luck. A lower distance at a lower PSNR is the bargain of the lesson once more; a loss is *better* only if it buys the same for less. **How sure:** two seeds, a handful of steps, one learning
+# **Bought and paid:** compare the rows of one loss with each other before you compare losses. What differs by less than two seeds of one loss differ is luck. A lower distance at a lower PSNR is the bargain of the lesson once more; a loss is *better* only if it buys the same for less. In the stored run all lose PSNR against the network before. Against pixels only, the seam lowers the distance by far more than the two seeds differ, and costs less PSNR than they differ; Liu et al. lower it a little further, for a little more. **How sure:** two seeds, a handful of steps, one learning
 # rate for all; a loss with larger terms takes, in effect, other steps (their gradient is clipped). And "distance" is another network's opinion: look at the pictures.
 
 # %% [markdown]

@@ -48,7 +48,7 @@ hint("masks_and_baselines/hole_ratio", 1)
 # In the lesson the line ran through the whole picture. Now it has two ends: pixels `start` and `end`, as `(row, column)`. A pixel is in the hole if its distance to the *piece of line
 # between them* is at most `thickness / 2`. Beyond an end the nearest point of the piece is that end itself, so scratches have round ends; and if start and end are the same pixel, there is a dot.
 #
-# Return the mask `(H, W)` for `size = (H, W)`. You may not call `inpaintlib.masks` or OpenCV.
+# Return the mask `(H, W)` for `size = (H, W)`. You may not call `inpaintlib.masks`, OpenCV (`cv2`) or `ImageDraw`.
 
 # %%
 predict("masks_and_baselines/exercise_three_four_five")
@@ -81,7 +81,7 @@ check("masks_and_baselines/line_mask", line_mask)
 #
 # Somebody painted what is to be removed, **white on black**, and saved the stencil as JPEG: its white is 250 here and 255 there, its black up to 4, and there is grey at the rim. The function below should turn the
 # picture (bytes, `(C, H, W)`) and the stencil (bytes, `(H, W)`) into what an inpainter takes: the damaged picture, floats from 0 to 1 with **zeros in the hole**, and the mask `(1, H, W)`, 1 = known, 0 = hole. Brighter than 127
-# is white. There are **three bugs** in it. Two of them come from a course project whose pictures looked as they should.
+# is white. There are **three bugs** in it. Two of them come from a course project whose pictures looked as they should. You may not call `inpaintlib.masks.from_image`.
 
 # %%
 def found(image, painted):
@@ -305,8 +305,8 @@ viz.show(
 )
 
 # %% [markdown] tags=["solution"]
-# **What the tables say:** the printed differences are taken image by image; where the interval does not hold 0 the order is no luck. On large blobs the mean of two is ahead, on lines it is behind, as
-# foreseen. **Where it is behind even on blobs:** the picture above is one on which carrying the slope on was right. Navier-Stokes flattens it, and the mean gives half of that away. **What it is not:** better to look at. Both parts blur, and the
+# **What the tables say:** the printed differences are taken image by image; where the interval does not hold 0 the order is hardly luck. On large blobs the mean of two is ahead, on lines it is behind, as
+# foreseen. **Where it is behind even on blobs:** in the picture above Navier-Stokes spreads the dark of the boat over the water; biharmonic comes nearer to the colour of the water, and the mean keeps half of the dark. **What it is not:** better to look at. Both parts blur, and the
 # mean of two blurs has no more texture than each. PSNR rewards hedging; for the eye a copying method would have to be tried, and judged by something else than PSNR.
 #
 # **A failure on the way:** the mean of *three*, nearest patch included, was ahead on boxes, clearly so, on a hundred training pictures. On test pictures nothing of it was left. Had the choice been made on the test pictures, nobody would have noticed.

@@ -135,7 +135,7 @@ DISAGREE = OpenTask(
     question="Make two fillings of one hole of which PSNR prefers the one and you (or another measure) the other. Show them, measure them, explain.",
     rubric=[
         (1, "Both fillings leave the known pixels alone, and one figure shows hole, fillings and original, labelled."),
-        (1, "At least two measures are printed for both, over the hole, with region, range and unit named; they disagree."),
+        (1, "At least two measures are printed for both, with region (the hole, where the measure has one), range and unit named; it is said which filling each prefers, and which you do."),
         (1, "Why the one measure prefers what the eye does not is explained from its formula."),
         (1, "It is said for which use which of the two fillings would be right, and which measure one should then report."),
     ],

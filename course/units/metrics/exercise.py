@@ -6,7 +6,7 @@
 # some forty inputs and shows the smallest one that fails, `hint("metrics/hole_mse", 2)` says more. Everywhere **1 = known, 0 = hole**, and a measure gives **one value
 # for each image** of a batch.
 #
-# `inpaintlib.metrics` holds the answers: you may not call it in tasks 1 to 4, it earns no points.
+# `inpaintlib.metrics` and `inpaintlib.evaluation` hold the answers: you may not call them in tasks 1 to 4, it earns no points.
 
 # %%
 import torch
@@ -72,7 +72,7 @@ check("metrics/psnr", psnr)
 # %% [markdown]
 # ## 3. Find the bugs: one window of SSIM (3 points)
 #
-# Here is the structural similarity of a single window, all pixels of equal weight, from a notebook that somebody shared. It gives 1 for many good pictures, and it has **three bugs**.
+# Here is the structural similarity of a single window, all pixels of equal weight, from a notebook that somebody shared. It gives 1 for a chequerboard and itself, and it has **three bugs**.
 
 
 # %%
@@ -223,8 +223,8 @@ viz.show(
 # %% [markdown] tags=["solution"]
 # *How this was computed: one photograph with one square hole, PSNR and SSIM over the hole, the perceptual distance over the picture.*
 #
-# **PSNR, and SSIM with it, prefer the smooth filling.** Where the cells lie cannot be known. If a filling puts a dark cell where the truth has a bright gap, it pays twice: for its own
-# cell, and for the gap that it missed. A colour in between pays less everywhere; the value that minimises a *mean* of squares is the mean. So squared error rewards whoever dares nothing.
+# **PSNR, and SSIM with it, prefer the smooth filling.** Where the cells lie cannot be known. If a filling puts a dark cell where the truth has a bright gap, and a gap where the truth has the cell, it pays twice: for its own
+# cell, and for the true one that it missed. A colour in between pays less everywhere; the value that minimises a *mean* of squares is the mean. So squared error rewards whoever dares nothing.
 #
 # **The eye, and the network that compares features, prefer the copied one**, since it is made of cells. **Use:** to restore a picture for print, the copied filling; to estimate
 # a missing measurement (a grey value at this place), the smooth one, which is nearer to the truth on the mean. One should report both a pixel measure and a perceptual one, over the hole, and show the picture.

@@ -245,7 +245,7 @@ viz.show(
 # %% tags=["solution"]
 photo = F.interpolate(data.load_photo("astronaut"), size=(64, 64), mode="area")  # (1, 3, 64, 64)
 mask = torch.ones(1, 1, 64, 64)
-mask[..., 8:28, 22:42] = 0  # across the edge between face and background
+mask[..., 8:28, 22:42] = 0  # the face, and some of the wall beside it
 mean = torch.zeros(3, 3, 5, 5)
 mean[range(3), range(3)] = 1 / 25  # each colour by itself
 
@@ -293,9 +293,9 @@ print(f"error in the hole after 40 steps: plain {last['plain']:.3f}, partial {la
 # outside; the partial one counts it as hole. **Far away** the plain filter blurs everything, since it does not know what is worth keeping;
 # the partial result is composited, so it is as it was.
 #
-# **Where it does badly:** this hole lies across the edge of the face. The filling is a smooth mixture of skin and background: the edge is gone,
-# and with it the eyes. A mean knows neither edges nor faces. For the edge it would have to look along it, as diffusion by Navier-Stokes does;
-# for the eyes it must have seen other faces, and that is what a network is trained for.
+# **Where it does badly:** this hole covers the whole face and some of the wall beside it. The filling is a smooth mixture of hair, collar and background: the
+# outline of the head is gone, and with it the face. A mean knows neither edges nor faces. For the outline it would have to look along it, as Navier-Stokes does;
+# for the face it must have seen other faces, and that is what a network is trained for.
 
 # %% [markdown]
 # ## What you have so far

@@ -153,7 +153,7 @@ DEFEND = OpenTask(
         (1, "Its limits are stated: which data, which holes, how many seeds, what was not tried."),
     ],
     hints=(
-        "The shipped `partial_unet` was trained on lines. On which holes has it an advantage over `baselines.biharmonic`, on which not?",
+        "Is there an inpainter that the network's raw picture loses to and its composited one beats? Try `baselines.navier_stokes` and `baselines.biharmonic`, on lines and on boxes.",
         "`evaluation.compare(..., masks.benchmark(kind)[:200])` for several kinds; `kind=\"raw\"` takes models themselves.",
         "`table.difference(one, other, metric)` says by how much, image by image, and how sure that is.",
     ),
