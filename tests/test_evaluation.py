@@ -336,6 +336,14 @@ def test_the_masks_are_named():
     assert said(bank) == bank.source
 
 
+def test_the_upper_edge_belongs_to_the_bucket():
+    known = torch.ones(6, 1, 10, 10)
+    for i in range(6):
+        known[i, :, : i + 1] = 0  # 10 %, 20 % ... 60 %, none of which a float holds exactly, save for a half
+    table = compare({"grey": GREY}, pictures(6, side=10), known, metrics="mae")
+    assert [(b.low, b.high, b.images) for b in table.buckets] == [(n / 10, (n + 1) / 10, 1) for n in range(6)]
+
+
 def test_buckets_hold_each_image_once_by_its_hole_ratio():
     images = pictures(4)
     known = torch.ones(4, 1, 16, 16)
