@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from inpaintlib._mask_options import Length, Size, check_count, check_size, pixels, ratio_range, span
+from inpaintlib._mask_options import Length, Size, box_sides, check_count, check_size, pixels, ratio_range, span
 from inpaintlib._noise import cut, smooth_noise
 from inpaintlib._numbers import Chance, Device, Numbers
 from inpaintlib._raster import SUBPIXELS, box_runs, capsule_runs, disc_runs, line_runs, paint
@@ -184,14 +184,14 @@ def boxes(
 
 
 def center_box(
-    count: int, size: Size, *, generator: Chance = None, device: Device = None, side: int | float | tuple[int, int] = 56 / 128
+    count: int, size: Size, *, generator: Chance = None, device: Device = None, side: Length = 56 / 128
 ) -> Tensor:
     """One box in the centre, always the same: the hole of the Context Encoder (S3), 56x56 in 128x128.
 
     Args:
         count, size, device: see :func:`lines`.
         generator: not needed, taken so that all families are called alike.
-        side: the box's side, or (height, width) in pixels.
+        side: the box's side, or (height, width).
 
     Returns:
         uint8 (count, 1, H, W), 1 = known, 0 = hole.
@@ -206,8 +206,7 @@ def center_box(
             [1, 1, 1, 1]], dtype=torch.uint8)
     """
     count, (height, width), numbers = check_count(count), check_size(size), Numbers(generator, device)
-    sides = side if isinstance(side, tuple) else (side, side)
-    tall, wide = (pixels("side", s, height, width)[0] for s in sides)
+    tall, wide = box_sides(side, height, width)
     top, left = (height - tall) // 2, (width - wide) // 2
     hole = torch.zeros(count, height, width, dtype=torch.bool, device=numbers.device)
     hole[:, top : top + tall, left : left + wide] = True

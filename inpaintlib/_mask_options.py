@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 from inpaintlib._check import describe
 
-__all__ = ["Length", "Size", "check_count", "check_size", "pixels", "ratio_range", "span"]
+__all__ = ["Length", "Size", "box_sides", "check_count", "check_size", "pixels", "ratio_range", "span"]
 
 Size = int | tuple[int, int]
 Length = int | float | tuple[int, int] | tuple[float, float]
@@ -52,6 +52,19 @@ def pixels(name: str, value: Length, height: int, width: int, unit: int = 1) -> 
     if low > high:
         raise ValueError(f"{name} is {_say(value)}; expected low <= high.")
     return low, high
+
+
+def box_sides(side: Length, height: int, width: int) -> tuple[int, int]:
+    """(height, width) in pixels of a box that is one side or a pair. A whole number may be as long as the mask is in its direction; a float
+    is a share of the shorter side, as everywhere."""
+    sides = side if isinstance(side, tuple | list) else (side, side)
+    if len(sides) != 2:
+        raise ValueError(f"side is {_say(side)}; expected one side, or a pair (height, width).")
+    for length, most, which in zip(sides, (height, width), ("height", "width"), strict=True):
+        if _whole(length) and not 1 <= length <= most:
+            raise ValueError(f"side is {_say(side)}; expected 1 to {most} pixels, the {which} of the mask.")
+    tall, wide = (length if _whole(length) else _length("side", length, side, min(height, width), 1) for length in sides)
+    return tall, wide
 
 
 def _length(name: str, length: object, value: object, shorter: int, unit: int) -> int:

@@ -338,6 +338,9 @@ def test_center_box_of_s3():
     assert masks.hole_ratio(mask).tolist() == [56 * 56 / 128**2] * 3
     assert (mask[:, 0, 36:92, 36:92] == 0).all()
     assert (masks.center_box(1, (20, 40), side=(4, 10))[0, 0, 8:12, 15:25] == 0).all()
+    assert torch.equal(masks.center_box(1, 32, side=[4, 8]), masks.center_box(1, 32, side=(4, 8)))
+    assert masks.hole_ratio(masks.center_box(1, (64, 32), side=(40, 8))).item() == 40 * 8 / (64 * 32)  # each against its own side
+    assert masks.hole_ratio(masks.center_box(1, (64, 32), side=0.5)).item() == 16 * 16 / (64 * 32)
 
 
 def test_circles_are_as_large_as_asked():
@@ -610,6 +613,9 @@ BAD = [
     (lambda: masks.circles(2, 32, radius=(0.1, 1.5)), ValueError, "between 0 and 1"),
     (lambda: masks.strokes(2, 32, vertices=0), ValueError, "vertices"),
     (lambda: masks.center_box(2, 32, side=40), ValueError, "1 to 32 pixels"),
+    (lambda: masks.center_box(2, (64, 32), side=(40, 40)), ValueError, "1 to 32 pixels, the width"),
+    (lambda: masks.center_box(2, 32, side=(4, 8, 9)), ValueError, r"a pair \(height, width\)"),
+    (lambda: masks.center_box(2, 32, side=("4", 8)), TypeError, "shares of the shorter side"),
     (lambda: masks.irregular(2, 32, ratio=(10, 20)), ValueError, "Divide percentages by 100"),
     (lambda: masks.irregular(2, 32, ratio=(0.3, 0.2)), ValueError, "low <= high"),
     (lambda: masks.irregular(2, 32, ratio=0.2), TypeError, "pair"),
