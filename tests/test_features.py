@@ -184,6 +184,15 @@ class TestVGG:
             features.load("vgg16")
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_pictures_of_any_precision(dtype):
+    network, image = Small().eval(), torch.rand(1, 3, 8, 8).to(dtype)
+    assert all(torch.equal(a, b) for a, b in zip(network(image), network(image.float()), strict=True))
+    other, mask = torch.rand(1, 3, 8, 8).to(dtype), torch.ones(1, 1, 8, 8)
+    assert losses.perceptual(other, image, mask, features=network).isfinite()
+    assert metrics.perceptual(other, image, features=network).isfinite().all()
+
+
 @pytest.mark.parametrize(
     ("image", "error", "says"),
     [

@@ -55,6 +55,7 @@ class FeatureNetwork(nn.Module):
         image = as_image(image, channels=3, values=False)
         if min(image.shape[-2:]) < 8:
             raise ValueError(f"image is {image.shape[-2]} x {image.shape[-1]}; expected sides of at least 8, since they are halved thrice.")
+        image = image.to(self.mean.dtype)  # the network's own, whatever the picture's
         x = ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         maps = []
         for stage in self.stages:
