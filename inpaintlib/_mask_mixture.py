@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -11,10 +12,18 @@ from torch import Tensor
 from inpaintlib._mask_options import Size, check_count
 from inpaintlib._numbers import Chance, Device, Numbers
 
-__all__ = ["Mixture"]
+__all__ = ["Mixture", "family_name"]
 
 Family = Callable[..., Tensor]
 _STEPS = 1 << 16  # the fineness of a share: chance comes in whole numbers
+
+
+def family_name(family: Callable[..., Tensor]) -> str:
+    """What a table calls the masks: the family's name with its options, a bank's own description, and no Python for a lambda."""
+    if isinstance(family, functools.partial):
+        return ", ".join([family_name(family.func), *(f"{key}={value}" for key, value in family.keywords.items())])
+    name = str(getattr(family, "source", None) or getattr(family, "__name__", type(family).__name__))
+    return "drawn by a function" if name == "<lambda>" else name
 
 
 class Mixture:

@@ -7,7 +7,6 @@ the whole image) or composited (known pixels kept), and only like stands beside 
 
 from __future__ import annotations
 
-import functools
 import statistics
 import time
 import warnings
@@ -22,6 +21,7 @@ from inpaintlib import metrics as measure
 from inpaintlib._check import as_image, as_mask, describe
 from inpaintlib._comparison import Bucket, Comparison, Interval, Metric, Row, mean_interval
 from inpaintlib._device import device as choose_device
+from inpaintlib._mask_mixture import family_name
 from inpaintlib._proportion import Proportion, proportion
 from inpaintlib._turns import turns_of
 
@@ -194,7 +194,7 @@ def _draw(masks: Tensor | Callable[..., Tensor], count: int, size: tuple[int, in
     """One mask an image, float (N, 1, H, W), and where they come from."""
     if callable(masks) and not isinstance(masks, Tensor):
         drawn = as_mask(masks(count, size, generator=torch.Generator().manual_seed(seed)), name="masks")
-        origin = f"{_name_of(masks)} (seed {seed})"
+        origin = f"{family_name(masks)} (seed {seed})"
     else:
         drawn, origin = as_mask(masks, name="masks"), "given masks"
     if tuple(drawn.shape[2:]) != size:
@@ -202,14 +202,6 @@ def _draw(masks: Tensor | Callable[..., Tensor], count: int, size: tuple[int, in
     if len(drawn) not in (1, count):
         raise ValueError(f"there are {len(drawn)} masks for {count} images; expected one each, or a single one for all.")
     return drawn.expand(count, -1, -1, -1), origin
-
-
-def _name_of(family: Callable[..., Tensor]) -> str:
-    """What a table calls the masks: the family's name with its options, a bank's own description, and no Python for a lambda."""
-    if isinstance(family, functools.partial):
-        return ", ".join([_name_of(family.func), *(f"{key}={value}" for key, value in family.keywords.items())])
-    name = str(getattr(family, "source", None) or getattr(family, "__name__", type(family).__name__))
-    return "drawn by a function" if name == "<lambda>" else name
 
 
 def _check_masks(holes: Tensor) -> None:

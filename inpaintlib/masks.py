@@ -35,7 +35,7 @@ from inpaintlib._check import as_mask
 from inpaintlib._mask_digests import DIGESTS
 from inpaintlib._mask_families import boxes, center_box, circles, irregular, lines, strokes
 from inpaintlib._mask_image import from_image
-from inpaintlib._mask_mixture import Mixture
+from inpaintlib._mask_mixture import Mixture, family_name
 from inpaintlib._mask_options import Size, check_count, check_size
 from inpaintlib._numbers import Device, FrozenStream, Numbers
 
@@ -96,10 +96,13 @@ def mixture(families: Sequence[str | Family], weights: Sequence[float] | None = 
     >>> both.__name__, both(4, 32).shape
     ('3*lines+1*boxes', torch.Size([4, 1, 32, 32]))
     """
-    named = {_name_of(family): _family(family) for family in families}
-    if len(named) < len(families):
-        raise ValueError(f"families is {[_name_of(f) for f in families]}; expected each once. For more of one give weights.")
-    return Mixture(named, [1.0] * len(named) if weights is None else weights)
+    draws = [_family(family) for family in families]
+    names = [family_name(draw) for draw in draws]
+    if len({id(draw) for draw in draws}) < len(draws):
+        raise ValueError(f"families is {names}; expected each once. For more of one give weights.")
+    # two functions may still be called alike, as all lambdas are: these are numbered
+    names = [f"{name} {names[: i + 1].count(name)}" if names.count(name) > 1 else name for i, name in enumerate(names)]
+    return Mixture(dict(zip(names, draws, strict=True)), [1.0] * len(draws) if weights is None else weights)
 
 
 def parse(text: str) -> Family:
@@ -121,7 +124,8 @@ def parse(text: str) -> Family:
         except ValueError:
             raise ValueError(f"the masks {text!r} have the weight {weight!r}; expected a number, as in 2*lines+boxes.") from None
         names.append(name.strip())
-    return _family(names[0]) if len(names) == 1 else mixture(names, weights)
+    mixed = mixture(names, weights)  # made of one family too: it looks at the weight
+    return next(iter(mixed.families.values())) if len(names) == 1 else mixed
 
 
 def _family(family: str | Family) -> Family:
@@ -129,10 +133,6 @@ def _family(family: str | Family) -> Family:
     if not callable(draw):
         raise ValueError(f"family is {family!r}; expected one of {', '.join(FAMILIES)}, or a function called like them.")
     return draw
-
-
-def _name_of(family: str | Family) -> str:
-    return family if isinstance(family, str) else getattr(family, "__name__", type(family).__name__)
 
 
 class MaskBank:
@@ -216,7 +216,7 @@ def bank(
     draw = _family(family)
     masks = draw(check_count(count), size, generator=torch.Generator().manual_seed(seed), **options)
     detail = "".join(f", {name}={value}" for name, value in options.items())
-    return MaskBank(masks, f"{_name_of(draw)} (seed {seed}{detail})", flip=flip)
+    return MaskBank(masks, f"{family_name(draw)} (seed {seed}{detail})", flip=flip)
 
 
 KINDS: dict[str, tuple[Family, dict[str, object]]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -56,6 +58,16 @@ def test_stands_where_a_family_can():
     assert masks.parse(" boxes ") is masks.boxes
 
 
+def test_families_with_options_keep_them_in_their_names():
+    few, many = partial(masks.lines, number=2), partial(masks.lines, number=5)
+    assert masks.mixture([few, many]).__name__ == "lines, number=2+lines, number=5"
+    assert masks.bank(few, 2, 8).source == "lines, number=2 (seed 0)"
+    banks = [masks.bank(name, 2, 8) for name in ("lines", "boxes")]
+    assert masks.mixture(banks).__name__ == "lines (seed 0)+boxes (seed 0)"
+    mixed = masks.mixture([lambda *size, **place: masks.lines(*size, **place), lambda *size, **place: masks.boxes(*size, **place), "lines"])
+    assert mixed.__name__ == "drawn by a function 1+drawn by a function 2+lines" and mixed(5, 8).shape == (5, 1, 8, 8)
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -68,6 +80,9 @@ def test_stands_where_a_family_can():
         (lambda: masks.parse("lines+"), "family is ''"),
         (lambda: masks.parse("two*lines+boxes"), "weight 'two'"),
         (lambda: masks.parse("-1*lines+boxes"), "numbers above 0"),
+        (lambda: masks.parse("-3*lines"), "numbers above 0"),
+        (lambda: masks.parse("0*lines"), "numbers above 0"),
+        (lambda: masks.parse("nan*lines"), "numbers above 0"),
         (lambda: masks.mixture(["lines"])(0, 32), "at least 1"),
     ],
 )
