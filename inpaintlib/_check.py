@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["as_blanked", "as_fillable", "as_image", "as_mask", "as_pair", "describe"]
+__all__ = ["as_blanked", "as_fillable", "as_image", "as_mask", "as_pair", "check_bias", "describe"]
 
 
 def describe(value: object) -> str:
@@ -27,6 +27,21 @@ def with_article(name: str) -> str:
     ('an int', 'a uint8', 'an ndarray', 'a NoneType')
     """
     return f"{'an' if name[:1] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
+
+
+def check_bias(bias: Tensor | None, kernels: int) -> None:
+    """A convolution's bias holds one value a kernel; a single one for all would be spread over them, and nobody would notice.
+
+    Raises:
+        TypeError: not a tensor.
+        ValueError: another shape.
+    """
+    if bias is None:
+        return
+    if not isinstance(bias, Tensor):
+        raise TypeError(f"bias is {describe(bias)}; expected a float tensor ({kernels},), one value a kernel, or None.")
+    if bias.dim() != 1 or bias.shape[0] != kernels:
+        raise ValueError(f"bias is {describe(bias)}; expected ({kernels},), one value for each of the weight's {kernels} kernels.")
 
 
 def as_image(image: Tensor, name: str = "image", *, channels: int | None = None, values: bool = True) -> Tensor:

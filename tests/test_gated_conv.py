@@ -207,11 +207,25 @@ ONE, W = torch.rand(1, 3, 6, 6), torch.rand(4, 3, 3, 3)
         (ONE, W[:, :2], ValueError, "with 3 channels"),
         (ONE, W[:3], ValueError, "even number"),
         ("image", W, TypeError, "a str"),
+        (ONE, [1], TypeError, "weight is a list"),
     ],
 )
 def test_bad_input_is_named(x, weight, error, says):
     with pytest.raises(error, match=says):
         gated_conv2d(x, weight)
+
+
+@pytest.mark.parametrize(
+    ("bias", "error", "says"),
+    [
+        (torch.zeros(1), ValueError, r"expected \(4,\)"),
+        (torch.zeros(3), ValueError, r"expected \(4,\)"),
+        ([0.0, 0.0], TypeError, "bias is a list"),
+    ],
+)
+def test_a_bias_that_does_not_fit_is_named(bias, error, says):
+    with pytest.raises(error, match=says):
+        gated_conv2d(ONE, W, bias)
 
 
 def test_bad_upsampling_is_named():

@@ -262,3 +262,16 @@ ONE, MASK1, W = torch.rand(1, 3, 6, 6), torch.ones(1, 1, 6, 6), torch.rand(2, 3,
 def test_bad_input_is_named(x, mask, weight, error, says):
     with pytest.raises(error, match=says):
         partial_conv2d(x, mask, weight)
+
+
+@pytest.mark.parametrize(
+    ("bias", "error", "says"),
+    [
+        (torch.zeros(1), ValueError, r"expected \(2,\)"),
+        (torch.zeros(3), ValueError, r"expected \(2,\)"),
+        ([0.0, 0.0], TypeError, "bias is a list"),
+    ],
+)
+def test_a_bias_that_does_not_fit_is_named(bias, error, says):
+    with pytest.raises(error, match=says):
+        partial_conv2d(ONE, MASK1, W, bias)

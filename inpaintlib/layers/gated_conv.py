@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaintlib._check import describe
+from inpaintlib._check import check_bias, describe
 
 __all__ = ["GatedConv2d", "gated_conv2d"]
 
@@ -52,7 +52,7 @@ def gated_conv2d(
         gate: (B, Cout, H', W') between 0 (shut) and 1 (open).
 
     Raises:
-        TypeError: ``x`` is no floating-point tensor.
+        TypeError: ``x`` is no floating-point tensor, or weight or bias no tensor.
         ValueError: shapes that do not fit each other, or an odd number of kernels.
 
     Source: Yu et al., ICCV 2019, eq. 2.
@@ -63,7 +63,7 @@ def gated_conv2d(
     >>> y.flatten().tolist(), gate.flatten().tolist()
     ([3.0, 0.0], [0.5, 0.5])
     """
-    _check(x, weight)
+    _check(x, weight, bias)
     both = F.conv2d(x, weight, bias, stride, padding, dilation)  # (B, 2 * Cout, H', W')
     if activation in (F.elu, F.relu, None) and not torch.compiler.is_compiling():
         y, both = _Gate.apply(both, activation)
@@ -123,15 +123,18 @@ def _slope(value: Tensor, activation: Activation | None) -> Tensor:
     return torch.ones_like(value) if activation is None else (value > 0).to(value.dtype)
 
 
-def _check(x: Tensor, weight: Tensor) -> None:
+def _check(x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     if not isinstance(x, Tensor) or not x.is_floating_point():
         raise TypeError(f"x is {describe(x)}; expected a float tensor (B, Cin, H, W).")
     if x.dim() != 4 or x.numel() == 0:
         raise ValueError(f"x is {describe(x)}; expected four dimensions (B, Cin, H, W), none of them 0.")
+    if not isinstance(weight, Tensor):
+        raise TypeError(f"weight is {describe(weight)}; expected a float tensor (2 * Cout, {x.shape[1]}, kh, kw).")
     if weight.dim() != 4 or weight.shape[1] != x.shape[1]:
         raise ValueError(f"weight is {describe(weight)} for x with {x.shape[1]} channels; expected (2 * Cout, {x.shape[1]}, kh, kw).")
     if weight.shape[0] % 2:
         raise ValueError(f"weight holds {weight.shape[0]} kernels; expected an even number, as many for the gates as for the features.")
+    check_bias(bias, weight.shape[0])
 
 
 def _start_features(weight: Tensor) -> None:

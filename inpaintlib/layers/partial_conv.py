@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaintlib._check import as_mask, describe
+from inpaintlib._check import as_mask, check_bias, describe
 
 __all__ = ["PartialConv2d", "partial_conv2d"]
 
@@ -52,7 +52,7 @@ def partial_conv2d(
         new_mask: (B, 1, H', W'), 1 where it holds at least one, in the dtype of ``y`` (under autocast not that of ``x``).
 
     Raises:
-        TypeError: ``x`` is no floating-point tensor, or mask or weight no tensor.
+        TypeError: ``x`` is no floating-point tensor, or mask, weight or bias no tensor.
         ValueError: shapes that do not fit each other, or mask values other than 0 and 1.
 
     Source: Liu et al., ECCV 2018, eq. 1 and 2. With several masks, known and k*k are counted over all channels.
@@ -64,7 +64,7 @@ def partial_conv2d(
     >>> y.item(), new_mask.item()  # known pixels add up to 11, six of nine are known: 11 * 9 / 6
     (16.5, 1.0)
     """
-    groups = _as_groups(x, mask, weight)
+    groups = _as_groups(x, mask, weight, bias)
     y = F.conv2d(_masked(x, groups), weight, None, stride, padding, dilation)
     factor, new_mask = (m.to(y.dtype) for m in _window_factor(groups, weight.shape[-2:], stride, padding, dilation))
     y = y.mul_(factor)  # in place: nothing else needs the plain sums, and memory is what this layer costs beside its convolution
@@ -103,8 +103,8 @@ def _box_sum(mask: Tensor, kernel: Sequence[int], stride: Pair, padding: Pair, d
     return F.conv2d(mask, ones, None, stride, padding, dilation)
 
 
-def _as_groups(x: Tensor, mask: Tensor | Groups | None, weight: Tensor) -> list[tuple[Tensor, int]]:
-    """Check that image, masks and weight fit, and return the masks as (mask, channels) groups."""
+def _as_groups(x: Tensor, mask: Tensor | Groups | None, weight: Tensor, bias: Tensor | None) -> list[tuple[Tensor, int]]:
+    """Check that image, masks, weight and bias fit, and return the masks as (mask, channels) groups."""
     if not isinstance(x, Tensor) or not x.is_floating_point():
         raise TypeError(f"x is {describe(x)}; expected a float tensor (B, Cin, H, W).")
     if x.dim() != 4 or x.numel() == 0:
@@ -113,6 +113,7 @@ def _as_groups(x: Tensor, mask: Tensor | Groups | None, weight: Tensor) -> list[
         raise TypeError(f"weight is {describe(weight)}; expected a float tensor (Cout, {x.shape[1]}, kh, kw).")
     if weight.dim() != 4 or weight.shape[1] != x.shape[1]:
         raise ValueError(f"weight is {describe(weight)} for x with {x.shape[1]} channels; expected (Cout, {x.shape[1]}, kh, kw).")
+    check_bias(bias, weight.shape[0])
     if mask is None:
         mask = x.new_ones(x.shape[0], 1, *x.shape[2:])
     groups = [(mask, x.shape[1])] if isinstance(mask, Tensor) else list(mask) if isinstance(mask, Sequence) else [mask]
