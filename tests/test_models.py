@@ -187,6 +187,25 @@ def test_unknown_names_and_options_are_refused():
             models.create(name, size=48)
 
 
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: models.create("gated_unet", width=1), "width is 1; expected a whole number, at least 2"),
+        (lambda: models.create("coarse_to_fine", size=32, width=1), "width is 1; expected a whole number, at least 2"),
+        (lambda: models.create("gated_unet", size=0), "size is 0; expected a whole number, at least 4"),
+        (lambda: models.create("context_encoder", size=32, latent=0), "latent is 0; expected a whole number, at least 1"),
+        (lambda: models.create("context_encoder", size=32, latent=-1), "latent is -1"),
+        (lambda: models.critic("sn_patch", size=32, width=0), "width is 0"),
+        (lambda: models.critic("global", width=0), "width is 0"),
+        (lambda: models.critic("context", size=32, width=-1), "width is -1"),
+        (lambda: models.detector(width=0), "width is 0"),
+    ],
+)
+def test_options_too_small_for_a_network_are_named(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()
+
+
 @pytest.mark.parametrize("name", ["vanilla_unet", "partial_unet_s1"])
 def test_first_weights_are_those_of_keras(name):
     for layer in models.create(name, width=8).modules():

@@ -235,7 +235,7 @@ def test_a_mixture_of_masks_is_measured_family_by_family(tmp_path, capsys):
         ([*TINY, "--epochs", "0"], "epochs is 0.0"),
         ([*TINY, "--limit", "0"], "0"),
         ([*TINY, "--threads", "-1"], "--threads is -1; expected at least 1"),
-        ([*TINY, "--option", "width=0"], "width is 0; expected a whole number of channels"),
+        ([*TINY, "--option", "width=0"], "width is 0; expected a whole number, at least 1"),
         # what would be refused when the weights are written is refused before the training
         ([*TINY, "--epochs", "1", "--export", "mine.pt"], "ends in .safetensors"),
         ([*TINY, "--epochs", "1", "--card", "As in /home/me/notes."], "a path of this machine"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,19 @@ from torch import Tensor, nn
 from inpaintlib._check import as_blanked
 from inpaintlib._turns import turns_of
 
-__all__ = ["Inpainter", "composite", "evaluating", "start_weights"]
+__all__ = ["Inpainter", "check_option", "composite", "evaluating", "start_weights"]
+
+
+def check_option(name: str, value: object, least: int = 1) -> None:
+    """Raise a ValueError unless an option that counts something is a whole number and large enough.
+
+    Args:
+        name: how the caller calls it, such as "width".
+        value: what came.
+        least: the smallest with which the network is one.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} is {value!r}; expected a whole number, at least {least}.")
 
 
 def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
@@ -65,17 +77,19 @@ class Inpainter(nn.Module):
         name: the name in the registry.
         options: what the model was made with; ``models.create(name, **options)`` makes its twin.
         size_multiple: height and width must be multiples of it, since each stride of 2 halves them.
+        least: the smallest values of its options, where that is not 1.
         card: what the training run wrote about the weights (data, masks, steps, metrics), if they were loaded.
     """
 
     name: str = ""
     size_multiple: int = 1
+    least: ClassVar[dict[str, int]] = {}
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
-        width = options.get("width", 1)
-        if not isinstance(width, int) or isinstance(width, bool) or width < 1:
-            raise ValueError(f"width is {width!r}; expected a whole number of channels, at least 1.")
+        for option in ("size", "width", "latent"):
+            if option in options:
+                check_option(option, options[option], self.least.get(option, 1))
         self.options = options
         self.card: dict[str, Any] | None = None
 

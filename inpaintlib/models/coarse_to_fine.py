@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from inpaintlib.layers import ContextualAttention
 from inpaintlib.models.base import Inpainter, composite
-from inpaintlib.models.gated_unet import damaged, dilations, gated
+from inpaintlib.models.gated_unet import LEAST, damaged, dilations, gated
 
 __all__ = ["CoarseToFine", "Stages"]
 
@@ -50,6 +50,7 @@ class CoarseToFine(Inpainter):
     """
 
     name = "coarse_to_fine"
+    least = LEAST
 
     def __init__(self, size: int = 256, width: int = 24) -> None:
         super().__init__(size=size, width=width)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from inpaintlib._check import describe
+from inpaintlib.models.base import check_option
 
 __all__ = ["ContextCritic", "Critic", "GlobalCritic", "LocalCritic", "SNPatchCritic", "crop_at_hole"]
 
@@ -38,6 +39,7 @@ class Critic(nn.Module):
         super().__init__()
         if size < 32 or size & (size - 1):
             raise ValueError(f"size is {size}; expected a power of 2 from 32, such as 32 or 256.")
+        check_option("width", options.get("width", 1))
         self.size, self.options = size, {"size": size, **options}
 
     def check_size(self, image: Tensor) -> None:

@@ -17,7 +17,9 @@ from inpaintlib.layers import GatedConv2d
 from inpaintlib.layers.gated_conv import Activation
 from inpaintlib.models.base import Inpainter
 
-__all__ = ["GatedUNet", "damaged", "dilations", "gated"]
+__all__ = ["LEAST", "GatedUNet", "damaged", "dilations", "gated"]
+
+LEAST = {"size": 4, "width": 2}  # two halvings, and a last gated convolution of half as many channels
 
 
 def gated(
@@ -53,6 +55,7 @@ class GatedUNet(Inpainter):
 
     name = "gated_unet"
     size_multiple = 4
+    least = LEAST
 
     def __init__(self, size: int = 256, width: int = 24) -> None:
         super().__init__(size=size, width=width)

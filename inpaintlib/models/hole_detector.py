@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpaintlib._check import as_image
+from inpaintlib.models.base import check_option
 
 __all__ = ["HoleDetector"]
 
@@ -39,6 +40,7 @@ class HoleDetector(nn.Module):
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()
+        check_option("width", width)
         self.options = {"width": width}
         self.card: dict[str, Any] | None = None
         w1, w2, w4 = width, 2 * width, 4 * width
