@@ -69,6 +69,18 @@ def test_find_is_a_mask_with_this_librarys_polarity():
         assert torch.equal(model.find(image, threshold) == 0, p > threshold)
 
 
+def test_find_leaves_a_frozen_batch_norm_frozen():
+    model = models.detector(width=2).train()
+    frozen = next(part for part in model.modules() if isinstance(part, torch.nn.BatchNorm2d)).eval()
+    model.find(torch.rand(1, 3, 4, 4))
+    assert not frozen.training and model.training and model.merge_full.training
+
+
+def test_a_path_is_not_taken_for_the_shipped_weights():
+    with pytest.raises(TypeError, match=r"pretrained is 'mine.safetensors'; .*load_pretrained\(path\)"):
+        models.detector(pretrained="mine.safetensors")
+
+
 @pytest.mark.parametrize(
     ("image", "options", "error", "says"),
     [

@@ -60,15 +60,19 @@ def create(name: str, pretrained: bool = False, **options: Any) -> Inpainter:
         TypeError: ``pretrained`` is neither True nor False.
         ValueError: unknown name or option, options that contradict the weights, or no weights for this model.
     """
+    if name not in _REGISTRY:
+        raise ValueError(f"there is no model {name!r}; expected one of {', '.join(names())}.")
+    module, cls = _REGISTRY[name]
+    make = getattr(importlib.import_module(f"inpaintlib.models.{module}"), cls)
+    return _made(make, name, pretrained, options)
+
+
+def _made(make: Callable[..., Any], name: str, pretrained: bool, options: dict[str, Any]) -> Any:
     if not isinstance(pretrained, bool):
         raise TypeError(
             f"pretrained is {pretrained!r}; expected True for the weights that ship with the course, or False. "
             "Weights of your own are read with models.pretrained.load_pretrained(path)."
         )
-    if name not in _REGISTRY:
-        raise ValueError(f"there is no model {name!r}; expected one of {', '.join(names())}.")
-    module, cls = _REGISTRY[name]
-    make = getattr(importlib.import_module(f"inpaintlib.models.{module}"), cls)
     return _with_weights(make, name, options) if pretrained else _make(make, name, options)
 
 
@@ -116,12 +120,12 @@ def detector(pretrained: bool = False, **options: Any) -> HoleDetector:
         options: what :class:`~inpaintlib.models.hole_detector.HoleDetector` takes.
 
     Raises:
+        TypeError: ``pretrained`` is neither True nor False.
         ValueError: unknown option, options that contradict the weights, or no weights.
     """
     from inpaintlib.models.hole_detector import HoleDetector
 
-    make = _with_weights if pretrained else _make
-    return make(HoleDetector, HoleDetector.name, options)
+    return _made(HoleDetector, HoleDetector.name, pretrained, options)
 
 
 def _make(make: Callable[..., M], name: str, options: dict[str, Any]) -> M:

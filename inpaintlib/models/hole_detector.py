@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpaintlib._check import as_image
-from inpaintlib.models.base import check_option
+from inpaintlib.models.base import check_option, evaluating
 
 __all__ = ["HoleDetector"]
 
@@ -82,13 +82,9 @@ class HoleDetector(nn.Module):
         as_image(image, channels=3)
         if not 0 < threshold < 1:
             raise ValueError(f"threshold is {threshold}; expected a probability between 0 and 1.")
-        training = self.training
-        self.eval()
-        try:
+        with evaluating(self):
             weight = next(self.parameters())
             probability = self(image.to(weight.device, weight.dtype))
-        finally:
-            self.train(training)
         return (probability <= threshold).to(image.device, torch.uint8)
 
 
