@@ -74,6 +74,13 @@ def test_mask_trace_is_a_chain_of_dilations():
     assert torch.equal(trace["head"], F.max_pool2d(known, 3, 1, 1))
 
 
+def test_mask_trace_leaves_out_the_mirror_images():
+    mask = (torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.2).float()
+    options = {"width": 1, "depth": 2, "convolution": "partial", "attention": False}
+    once, twice = (models.mask_trace(models.create("course_unet", **options, mirror=mirror), mask) for mirror in (False, True))
+    assert once.keys() == twice.keys() and all(torch.equal(once[name], twice[name]) for name in once)
+
+
 def test_mask_trace_needs_partial_convolutions():
     with pytest.raises(ValueError, match="without partial convolutions"):
         models.mask_trace(models.create("vanilla_unet", width=4), torch.ones(1, 1, 32, 32))

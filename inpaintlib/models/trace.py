@@ -32,8 +32,9 @@ def mask_trace(model: nn.Module, mask: Tensor) -> dict[str, Tensor]:
     ('head', (1, 1, 2, 2))
     """
     trace: dict[str, Tensor] = {}
+    count = len(as_mask(mask))  # a model that looks at the mirror images too has them behind the images themselves
     hooks = [
-        layer.register_forward_hook(lambda _layer, _inputs, outputs, name=name: trace.__setitem__(name, outputs[1]))
+        layer.register_forward_hook(lambda _layer, _inputs, outputs, name=name: trace.__setitem__(name, outputs[1][:count]))
         for name, layer in model.named_modules()
         if isinstance(layer, PartialConv2d)
     ]
