@@ -356,6 +356,7 @@ def test_split_holds_out_by_chance() -> None:
     images = small_set()
     rest, held = images.split(12, seed=1)
     assert (len(rest), len(held)) == (38, 12) and "12" in held.source and held.source.startswith("made up; ")
+    assert rest.source == "made up; without the 12 held out (seed 1)."
     everything = Counter(map(key, images.float()))
     assert Counter(map(key, rest.float())) + Counter(map(key, held.float())) == everything
     assert torch.equal(held.images, images.split(12, seed=1)[1].images)
@@ -367,6 +368,8 @@ def test_split_keeps_crops_of_one_photograph_together() -> None:
     for seed in range(4):
         rest, held = images.split(300, seed=seed)
         assert len(held) == 300 and not set(rest.labels.tolist()) & set(held.labels.tolist())
+        further = len(images) - len(rest) - 300
+        assert further and f"without the 300 held out and {further:,} more of the same pictures (seed {seed})" in rest.source
     with pytest.raises(ValueError, match="crops of one picture stay together"):
         images.split(len(images) - 1)
 

@@ -175,7 +175,8 @@ class ImageSet:
     def split(self, count: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
         """Hold out ``count`` images by chance, for validation.
 
-        Where images of a class overlap (the embedded photographs), whole classes are held out, so that no picture is on both sides.
+        Where images of a class overlap (the embedded photographs), whole classes are held out, so that no picture is on both sides; those
+        of their images that are more than ``count`` are on neither.
 
         Args:
             count: how many images the second set gets.
@@ -200,9 +201,10 @@ class ImageSet:
         else:
             order = torch.randperm(len(self), generator=generator)
             rest, held = order[count:], order[:count]
-        parts = {f"held out of these: {count:,} images (seed {seed})": held, f"without the {count:,} held out (seed {seed})": rest}
-        held_out, kept = (self._part(indices.sort().values, words) for words, indices in parts.items())
-        return kept, held_out
+        further = len(self) - len(rest) - count  # of held-out photographs, but in neither part
+        crops = f" and {further:,} more of the same pictures" if further else ""
+        kept = self._part(rest.sort().values, f"without the {count:,} held out{crops} (seed {seed})")
+        return kept, self._part(held.sort().values, f"held out of these: {count:,} images (seed {seed})")
 
     def _whole_classes(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         sizes = torch.bincount(self.labels.cpu(), minlength=len(self.classes))
