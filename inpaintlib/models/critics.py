@@ -100,7 +100,7 @@ class SNPatchCritic(Critic):
 
     With the defaults (six convolutions, 4 x 4 x 256 scores) 5,946,816 parameters.
 
-    Source: Yu et al., ICCV 2019, section 3.4. Their code ends in a leaky ReLU; here the last convolution is linear, for the hinge to bend.
+    Source: Yu et al., ICCV 2019, section 3.2. Their code ends in a leaky ReLU; here the last convolution is linear, for the hinge to bend.
     """
 
     name = "sn_patch"

@@ -90,7 +90,7 @@ class PartialUNet512(Inpainter):
         Args:
             frozen: False lets them learn again.
 
-        Source: Liu et al., ECCV 2018, section 4.1.
+        Source: Liu et al., ECCV 2018, section 4.2.
         """
         self._norm_frozen = frozen
         for norm in self._encoder_norms():
