@@ -116,6 +116,7 @@ def test_the_set_up_takes_the_pythons_that_the_project_supports():
     supported = SpecifierSet(PROJECT["requires-python"])
     assert supported.contains("{}.{}".format(*bootstrap.OLDEST))
     assert not supported.contains(f"{bootstrap.OLDEST[0]}.{bootstrap.OLDEST[1] - 1}")
+    assert "You need Python {}.{} to {}.{}, ".format(*bootstrap.OLDEST, *bootstrap.NEWEST) in (ROOT / "README.md").read_text("utf-8")
     assert set(bootstrap.EXTRAS.split(",")) <= set(PROJECT["optional-dependencies"])
 
 
