@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from course import CourseError, Tree
+from course.bootstrap import NEWEST, OLDEST
 from course.files import write_atomically
 from course.syllabus import Syllabus
 from course.syllabus import load as load_syllabus
@@ -194,10 +195,11 @@ def _known(tree: Tree) -> Iterator[str]:
 def readme(syllabus: Syllabus, units: list[str]) -> str:
     """The page that students read first."""
     rows = [f"| [{u.title}](notebooks/{u.file_name}) | {u.minutes} + {u.exercise_minutes or 0} |" for u in map(syllabus.__getitem__, units)]
+    oldest, newest = (".".join(map(str, version)) for version in (OLDEST, NEWEST))
     table = "\n".join(["| unit | minutes of the lesson + of its exercise |", "|---|---|", *rows])
     return f"""# Image inpainting, from one convolution to adversarial training
 
-You need Python 3.11 or newer, `make`, and about 3 GB of disk.
+You need Python {oldest} to {newest}, `make`, and about 3 GB of disk.
 
     make lab
 
