@@ -94,10 +94,14 @@ def _readme(tree: Tree, syllabus: Syllabus) -> tuple[Path, str] | None:
 
 
 def build(tree: Tree, topics: Iterable[str] = ()) -> list[Path]:
-    """Bring the text of the notebooks up to date, keep the outputs of unchanged cells; returns what was written."""
-    syllabus = load(tree)
+    """Bring the text of the notebooks up to date, keep the outputs of unchanged cells; returns what was written.
+
+    What no unit makes any more is deleted when all are built, not with ``topics``: a new unit gives those behind it other numbers, and
+    their outputs still lie under the old ones.
+    """
+    syllabus, topics = load(tree), tuple(topics)
     written = [target.path for target in targets(tree, syllabus, topics) if _write(target, tree, syllabus)]
-    for orphan in orphans(tree, targets(tree, syllabus)):
+    for orphan in [] if topics else orphans(tree, targets(tree, syllabus)):
         orphan.unlink()
         written.append(orphan)
     written += _write_glossary(tree, syllabus)
