@@ -80,7 +80,7 @@ def test_a_figure_without_text_alternative_is_refused(alt: Any, displayed: list[
 
 
 def test_show_says_what_it_needs(displayed: list[Any]) -> None:
-    with pytest.raises(TypeError, match=r"figure is a Tensor; expected a matplotlib Figure"):
+    with pytest.raises(TypeError, match=r"figure is a tensor of shape \(3, 8, 8\) and dtype float32; expected a matplotlib Figure"):
         viz.show(torch.rand(3, 8, 8), alt="x")  # type: ignore[arg-type]
 
 
