@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from course import Tree
 from course import build as course_build
@@ -96,6 +97,12 @@ assert count([[1, 0], [1, 1]]) == 3 and mend(1, 3) == 9
 # %% [markdown] tags=["student"]
 # Write down what you see.
 '''
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The same chance for each test, whichever ran before it on the same worker."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

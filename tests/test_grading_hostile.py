@@ -76,7 +76,7 @@ ENDS = {
     ),
     "shared memory that no limit of one process counts": (
         "import mmap\nkept = mmap.mmap(-1, 1500 << 20)\nfor i in range(0, len(kept), 4096): kept[i] = 1\nreturn 0",
-        "more memory",
+        "memory",  # that it asked for too much, or on a slow machine that it filled it until its time was up
     ),
     "a forged frame": (
         """
