@@ -57,8 +57,8 @@ def parts(tree: Tree, *, full: bool = False) -> list[Part]:
     one_core = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // int(workers))), "MPLBACKEND": "Agg", **size}
     pytest = [python, "-m", "pytest", "-q", *(["-o", "timeout=3600"] if full else [])]
     # Benchmarks run each function once here, so that they cannot rot; only make bench measures.
-    # Tests of one xdist_group share what they start. (pytest-xdist 3.8 does not see groups under pytest 9.2: each worker starts its own.)
-    unit = ["-n", workers, "--dist", "loadgroup", "-m", "not browser", "--benchmark-disable"]
+    # A file to a worker: its tests share what they start.
+    unit = ["-n", workers, "--dist", "loadfile", "-m", "not browser", "--benchmark-disable"]
     unit += ["--ignore=tests/browser", "--ignore=course/units"]
     no_chromium = "" if find_chromium() else "NO CHROMIUM ON THIS MACHINE: the browser tests are skipped (sudo apt-get install chromium)"
     return [
