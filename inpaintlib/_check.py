@@ -69,33 +69,35 @@ def as_image(image: Tensor, name: str = "image", *, channels: int | None = None,
     if channels is not None and image.shape[1] != channels:
         hint = f" The channels come second: try {name}.permute(0, 3, 1, 2)." if image.shape[3] == channels else ""
         raise ValueError(f"{name} is {describe(image)}; expected {channels} channels, (B, {channels}, H, W).{hint}")
-    if values:
-        _check_range(image, name)
+    if values and not in_range(image):
+        raise ValueError(_what_is_wrong(image, name))
     return image
 
 
 _ONE = 0x3F800000  # the bits of 1.0
 
 
-def _surely_in_range(image: Tensor) -> bool:
-    """One quick pass: read as whole numbers, the bits of the floats from 0 to 1 are those from 0 to ``_ONE``; those of a larger one, an
-    infinity or a NaN lie above, those of anything with a minus sign below."""
-    if image.dtype != torch.float32 or image.device.type != "cpu":
-        return False
-    low, high = image.detach().view(torch.int32).aminmax()
-    return int(low) >= 0 and int(high) <= _ONE
+def in_range(image: Tensor) -> bool:
+    """Whether every value lies in [0, 1]; NaN lies nowhere.
+
+    One quick pass answers nearly always: read as whole numbers, the bits of the floats from 0 to 1 are those from 0 to ``_ONE``; those of
+    a larger one, an infinity or a NaN lie above, those of anything with a minus sign (-0.0, too) below.
+    """
+    image = image.detach()
+    if image.dtype == torch.float32 and image.device.type == "cpu":
+        low, high = image.view(torch.int32).aminmax()
+        if int(low) >= 0 and int(high) <= _ONE:
+            return True
+    return float(image.amin()) >= 0 and float(image.amax()) <= 1  # twice as fast as one aminmax
 
 
-def _check_range(image: Tensor, name: str) -> None:
-    if _surely_in_range(image):
-        return
-    low, high = float(image.detach().amin()), float(image.detach().amax())  # twice as fast as one aminmax
+def _what_is_wrong(image: Tensor, name: str) -> str:
+    low, high = (float(value) for value in image.detach().aminmax())
     if low != low or high != high:
-        raise ValueError(f"{name} holds NaN in {int(image.isnan().sum())} places; expected finite values in [0, 1].")
-    if low < 0 or high > 1:
-        signed = low >= -1 and high <= 1
-        hint = "Scale [-1, 1] with (x + 1) / 2." if signed else "Scale 8-bit values with x / 255, or clamp with x.clamp(0, 1)."
-        raise ValueError(f"{name} has values from {low:.4g} to {high:.4g}; expected [0, 1]. {hint}")
+        return f"{name} holds NaN in {int(image.isnan().sum())} places; expected finite values in [0, 1]."
+    signed = low >= -1 and high <= 1
+    hint = "Scale [-1, 1] with (x + 1) / 2." if signed else "Scale 8-bit values with x / 255, or clamp with x.clamp(0, 1)."
+    return f"{name} has values from {low:.4g} to {high:.4g}; expected [0, 1]. {hint}"
 
 
 def as_mask(mask: Tensor, like: Tensor | None = None, name: str = "mask", *, values: bool = True) -> Tensor:

@@ -11,12 +11,15 @@ The regions of a picture with a hole:
 Errors (MSE, MAE) are small when good; PSNR, SSIM and the measures of hole detection are large when good. Soft Dice is neither:
 read its docstring. Everything runs on any device; float16 and bfloat16 images are measured in float32; gradients flow through
 mse, mae, psnr, ssim and dice, so that ``1 - ssim(...)`` can be a loss.
+
+Each function names its source; the measures of a hole map are those of C. J. van Rijsbergen, Information Retrieval, 1979, chapter 7.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -59,14 +62,14 @@ def mse(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regio
 
     Raises:
         TypeError: not float tensors.
-        ValueError: shapes differ, values leave [0, 1], the mask or the region is missing, or the region is empty in some image.
+        ValueError: shapes differ, the mask or the region is missing, the region is empty in some image, a value is not finite, or one
+            leaves [0, 1] (in a batch of 32 images or more, one of 16 images at least that are looked at, spread over the batch).
 
     >>> black, grey = torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.5)
     >>> mse(grey, black)
     tensor([0.2500])
     """
-    prediction, target, chosen = select(prediction, target, mask, region, width)
-    return average(F.mse_loss(prediction, target, reduction="none"), chosen)
+    return _error(_squared, prediction, target, mask, region, width)
 
 
 def mae(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, region: Region | None = None, width: int = 2) -> Tensor:
@@ -80,8 +83,39 @@ def mae(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regio
     >>> mae(torch.full((1, 3, 2, 2), 0.5), torch.zeros(1, 3, 2, 2))
     tensor([0.5000])
     """
-    prediction, target, chosen = select(prediction, target, mask, region, width)
-    return average((prediction - target).abs_(), chosen)
+    return _error(_absolute, prediction, target, mask, region, width)
+
+
+def _error(
+    each: Callable[[Tensor, Tensor], Tensor],
+    prediction: Tensor,
+    target: Tensor,
+    mask: Tensor | None,
+    region: Region | None,
+    width: int,
+    data_range: float = 1.0,
+) -> Tensor:
+    """The mean of an error over a region.
+
+    Of a large batch only some images are searched for values outside [0, 1], since a wrong scale has many of them wrong, and a look at
+    all would take half as long as the error itself. A NaN or an infinity shows in the result, wherever it is.
+    """
+    prediction, target, chosen = select(prediction, target, mask, region, width, data_range, thorough=False)
+    value = average(each(prediction, target), chosen)
+    if data_range == 1 and not math.isfinite(value.detach().sum()):
+        select(prediction, target, None, None, width)  # looks at every value, and says what is wrong
+    return value
+
+
+def _squared(prediction: Tensor, target: Tensor) -> Tensor:
+    return F.mse_loss(prediction, target, reduction="none")
+
+
+def _absolute(prediction: Tensor, target: Tensor) -> Tensor:
+    if torch.is_grad_enabled() and (prediction.requires_grad or target.requires_grad):
+        return (prediction - target).abs()
+    # One pass over memory in place of two: a smooth L1 whose bend is too narrow to be met. (Its second derivative at 0 would be huge.)
+    return F.smooth_l1_loss(prediction, target, reduction="none", beta=torch.finfo(prediction.dtype).tiny)
 
 
 def psnr(
@@ -106,21 +140,21 @@ def psnr(
 
     Raises:
         TypeError: not float tensors.
-        ValueError: as :func:`mse`, or ``data_range`` is not positive or smaller than the values.
+        ValueError: as :func:`mse` (where ``data_range`` is not 1, every value is looked at), or ``data_range`` is not positive.
 
     Source: the usual definition; S. Winkler and P. Mohandas, IEEE Trans. Broadcasting 54 (2008), on what it can and cannot tell.
 
     >>> psnr(torch.full((1, 3, 2, 2), 0.1), torch.zeros(1, 3, 2, 2), data_range=1)
     tensor([20.])
     """
-    prediction, target, chosen = select(prediction, target, mask, region, width, data_range)
+    error = _error(_squared, prediction, target, mask, region, width, data_range)
     if data_range > 1 and float(prediction.detach().amax()) <= 1 and float(target.detach().amax()) <= 1:
         warnings.warn(
             f"psnr got data_range={data_range:g}, but no value exceeds 1. If these images are in [0, 1], every value is "
             f"{20 * math.log10(data_range):.2f} dB too high: pass data_range=1.",
             stacklevel=2,
         )
-    return 10 * torch.log10(data_range**2 / average(F.mse_loss(prediction, target, reduction="none"), chosen))
+    return 10 * torch.log10(data_range**2 / error)
 
 
 def ssim(
@@ -144,7 +178,7 @@ def ssim(
 
     Raises:
         TypeError: not float tensors.
-        ValueError: as :func:`psnr`, or a side is shorter than the window.
+        ValueError: as :func:`psnr`, but every value is looked at, or a side is shorter than the window.
 
     Source: Z. Wang, A. Bovik, H. Sheikh, E. Simoncelli, IEEE Trans. Image Processing 13 (2004), eq. 13 with k1 = 0.01, k2 = 0.03.
 

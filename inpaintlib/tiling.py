@@ -12,6 +12,9 @@ is half as wide, or half of that, ...), and count as known when the rest is fill
 price: the middle of a very large hole is as soft as an enlarged picture is; larger tiles make it sharper.
 
 A side that is shorter than a tile and no multiple of what the inpainter needs is continued by its mirror image, holes included.
+
+Source: overlapping tiles with mirrored edges after O. Ronneberger, P. Fischer, T. Brox, U-Net, MICCAI 2015, fig. 2; smooth weights where
+they overlap after P. J. Burt, E. H. Adelson, A Multiresolution Spline with Application to Image Mosaics, ACM Trans. Graphics 2 (1983).
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaintlib._check import as_fillable, describe
+from inpaintlib._check import as_fillable, as_image, describe
 from inpaintlib.baselines.pyramid import double, halve
 
 __all__ = ["inpaint_large"]
@@ -60,7 +63,7 @@ def inpaint_large(
     Raises:
         TypeError: not a float image.
         ValueError: wrong shape or range, an image without a known pixel, an option out of range, or an inpainter that answers
-            with another shape.
+            with another shape, or with values outside [0, 1].
 
     >>> from inpaintlib import baselines
     >>> image, mask = torch.rand(1, 3, 90, 200), torch.ones(1, 1, 90, 200)
@@ -170,7 +173,7 @@ class _Run:
             filled = self.inpainter(tiles, (~holes).to(tiles.dtype))
         if not isinstance(filled, Tensor) or filled.shape != tiles.shape:
             raise ValueError(f"the inpainter got tiles {tuple(tiles.shape)} and answered {describe(filled)}; expected the same shape.")
-        return filled.to(tiles)
+        return as_image(filled.to(tiles), "the inpainter's answer")
 
 
 def _components(cells: Tensor) -> Iterator[list[tuple[int, int]]]:

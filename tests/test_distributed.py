@@ -27,8 +27,7 @@ from inpaintlib.train.history import History
 from tests.distributed_worker import TERMS, Recorder, batch
 from tests.training import noise, one_thread, same, short, tiny
 
-# One worker: the fixtures below, which start processes, are worth sharing.
-pytestmark = [pytest.mark.usefixtures(one_thread.__name__), pytest.mark.xdist_group("distributed")]
+pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "distributed.md"

@@ -229,7 +229,7 @@ def test_the_code_with_the_bugs_is_the_mutant_that_is_tested(topic, name):
 
 @pytest.mark.parametrize("name", CODED)
 def test_right_answers_pass_for_every_seed(name, full):
-    for seed in range(200 if full else 5):
+    for seed in range(200 if full else 10):
         result = run(get(name), solution(name), seed=seed)
         assert result.passed, f"seed {seed}\n{result}"
 

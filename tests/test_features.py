@@ -97,8 +97,10 @@ def test_losses_refuse_the_one_for_measuring(loss, shipped):
     image, mask = torch.rand(2, 3, 16, 16), torch.ones(2, 1, 16, 16)
     mask[..., 4:8, 4:8] = 0
     loss(image, image, mask, features=features.load("small"))
-    with pytest.raises(ValueError, match="features_measure, which is for measuring only"):
-        loss(image, image, mask, features=features.load("measure"))
+    network = features.load("measure")
+    for behind in (network, network.forward, torch.nn.DataParallel(network)):
+        with pytest.raises(ValueError, match="features_measure, which is for measuring only"):
+            loss(image, image, mask, features=behind)
 
 
 def test_perceptual_distance(shipped):

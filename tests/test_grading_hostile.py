@@ -75,8 +75,8 @@ ENDS = {
         "more memory",
     ),
     "shared memory that no limit of one process counts": (
-        "import mmap\nkept = mmap.mmap(-1, 1500 << 20)\nfor i in range(0, len(kept), 4096): kept[i] = 1\nreturn 0",
-        "memory",  # that it asked for too much, or on a slow machine that it filled it until its time was up
+        "import mmap\nkept, block = mmap.mmap(-1, 1500 << 20), bytes(1 << 20)\nfor _ in range(1500): kept.write(block)\nreturn 0",
+        "more memory",
     ),
     "a forged frame": (
         """
@@ -118,7 +118,8 @@ def function(body: str, name: str = "correlate", signature: str = "image, kernel
 def test_what_ends_its_process_costs_its_task_and_no_other(what, tmp_path):
     body, words = ENDS[what]
     own = "def mean_filter(image, size, times=1):\n    return image"  # the solution calls correlate
-    result = grade(solved(correlate=function(body), mean_filter=own), tmp_path)
+    room = {"call_seconds": 30.0, "task_seconds": 60.0, "patience": 4.0} if "memory" in what else {}  # a slow machine fills it slowly
+    result = grade(solved(correlate=function(body), mean_filter=own), tmp_path, **room)
     assert points(result) == {**FULL, "correlate": 0, "mean_filter": 0}
     assert statuses(result)["correlate"] == ("slow" if what.startswith("an endless loop") or what == "a sleep" else "ended")
     assert result.starts == 2 and words in result.tasks[1].visible.text, result.tasks[1].visible.text

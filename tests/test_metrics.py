@@ -366,3 +366,67 @@ def test_the_look_at_every_value_misses_none(dtype):
         for pair in ((wrong, fine), (fine, wrong.transpose(2, 3))):
             with pytest.raises(ValueError, match=word):
                 metrics.mse(*pair)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("name", ["mse", "mae", "psnr"])
+def test_what_is_not_finite_is_found_in_all_images(name, dtype):
+    metric = METRICS[name]
+    fine = torch.full((40, 3, 5, 5), 0.5, dtype=dtype)
+    known = torch.ones(1, 1, 5, 5).index_fill_(3, torch.tensor(0), 0).expand(len(fine), -1, -1, -1)
+    for value in (math.nan, math.inf, -math.inf):
+        for place in (0, 7, 38, 39):
+            wrong = fine.clone()
+            wrong[place, 2, 4, 4] = value
+            for pair in ((wrong, fine), (fine, wrong), (wrong, wrong)):
+                with pytest.raises(ValueError, match=r"(prediction|target) (holds NaN in 1 places|has values from)"):
+                    metric(*pair)
+            with pytest.raises(ValueError, match="prediction"):  # outside of the region, too
+                metric(wrong, fine, mask=known, region="hole")
+
+
+@pytest.mark.parametrize("name", ["mse", "mae", "psnr"])
+def test_a_wrong_scale_is_looked_for_in_some_images_all_over_a_large_batch(name):
+    metric, fine = METRICS[name], torch.full((100, 3, 5, 5), 0.5)
+    for scaled in (fine * 255, fine * 2 - 1.5):
+        for part in (slice(None), slice(0, 6), slice(43, 49), slice(94, 100)):  # two sources, one of them scaled wrongly
+            mixed = fine.clone()
+            mixed[part] = scaled[part]
+            with pytest.raises(ValueError, match=r"target has values from .* expected \[0, 1\]"):
+                metric(fine, mixed)
+    far = fine.clone()
+    far[96, 2, 4, 4], far[97, 2, 4, 4] = 2, 3
+    with pytest.raises(ValueError, match=r"prediction has values from 0\.5 to 3"):  # what it says is about all of them
+        metric(far, fine)
+    far[96] = 0.5
+    error = 2.5 ** (1 if name == "mae" else 2) / (3 * 5 * 5)
+    assert metric(far, fine)[97] == pytest.approx(-10 * math.log10(error) if name == "psnr" else error, rel=1e-5)
+    far[97] = 3e38
+    with pytest.raises(ValueError, match="prediction has values"):  # its error, or the sum of its errors, is beyond the largest number
+        metric(far, fine)
+    far[97] = 0.5
+    far[98, 2, 4, 4] = 1.01
+    with pytest.raises(ValueError, match="prediction has values"):  # all images of a small batch
+        metric(far[69:], fine[69:])
+
+
+@pytest.mark.parametrize(("metric", "options"), [(metrics.dice, {}), (metrics.ssim, {"data_range": 1}), (metrics.psnr, {"data_range": 2})])
+def test_the_other_metrics_look_at_all_images(metric, options):
+    far = torch.full((100, 3, 11, 11), 0.5)
+    far[-1, 2, 4, 4] = 3
+    for pair in ((far, far.clamp(0, 1)), (far.clamp(0, 1), far)):
+        with pytest.raises(ValueError, match=r"has values from 0\.5 to 3"):
+            metric(*pair, **options)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_absolute_errors_are_exact_and_have_no_slope_at_none(dtype):
+    differences = torch.tensor([0, 1e-30, 1e-7, 0.1, 1], dtype=dtype).view(-1, 1, 1, 1)
+    assert torch.equal(metrics.mae(differences, torch.zeros_like(differences)), differences.flatten())  # bit for bit
+    given = differences.clone().requires_grad_()
+    found = metrics.mae(given, torch.zeros_like(differences))
+    assert torch.equal(found, differences.flatten())
+    (slope,) = torch.autograd.grad(found.sum(), given, create_graph=True)
+    assert slope.flatten().tolist() == [0, 1, 1, 1, 1]
+    curvature = torch.autograd.functional.hessian(lambda x: metrics.mae(x, torch.zeros_like(x)).sum(), differences)
+    assert not curvature.any()

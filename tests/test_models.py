@@ -41,6 +41,9 @@ def test_s0_concatenations():
 def test_vanilla_unet_layer_by_layer():
     table = models.summary(models.create("vanilla_unet"))
     assert [row.parameters for row in table.rows] == VANILLA
+    down = [((width, side, side), 2) for width, side in zip((32, 64, 128, 256, 512), (32, 16, 8, 4, 2), strict=True)]
+    up = [((width, side, side), 3) for width, side in zip((256, 128, 64, 32), (4, 8, 16, 32), strict=True)]
+    assert [row.shape for row in table.rows] == [shape for shape, count in (*down, *up, ((3, 32, 32), 1)) for _ in range(count)]
     assert table.total == sum(VANILLA) == 7_760_931
     assert "7,760,931" in str(table)
 
@@ -86,6 +89,15 @@ class TestEveryModel:
         image, mask = damage(name, 2)
         y = small(name)(image, mask.float())
         assert y.shape == image.shape and y.min() >= 0 and y.max() <= 1
+
+    @pytest.mark.parametrize("dtype", [torch.uint8, torch.bool, torch.int64, torch.float64, torch.bfloat16])
+    def test_masks_of_any_kind_are_converted_at_the_door(self, name, dtype):
+        model, (image, mask) = small(name).eval(), damage(name, 2)
+        with torch.no_grad():
+            assert torch.equal(model(image, mask.to(dtype)), model(image, mask.float()))
+            assert torch.equal(model(image, mask[:1].to(dtype)), model(image, mask[:1].float().expand(2, -1, -1, -1)))
+            with pytest.raises(ValueError, match="expected one channel"):
+                model(image, mask.to(dtype).expand(-1, 3, -1, -1))
 
     def test_inpaint_keeps_what_is_known_and_ignores_what_is_not(self, name):
         model, (image, mask) = small(name), damage(name, 3)

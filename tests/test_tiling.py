@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -20,7 +22,7 @@ def plane(image, mask):
     for picture, known in zip(image.double().flatten(2), mask[:, 0].flatten(1) > 0, strict=True):
         fit = torch.linalg.lstsq(basis[known], picture[:, known].T, driver="gelsd").solution  # (3, C)
         results.append((basis @ fit).T.view(len(picture), height, width))
-    return torch.stack(results).to(image.dtype)
+    return torch.stack(results).to(image.dtype).clamp(0, 1)  # of mirrored edges the plane may stick out
 
 
 def ramp(height, width):
@@ -245,5 +247,8 @@ def test_bad_input_is_refused():
         inpaint_large(baselines.mean_fill, image, 0 * mask)
     with pytest.raises(ValueError, match=r"the inpainter got tiles \(1, 3, 16, 16\) and answered a tensor of shape \(1, 1, 16, 16\)"):
         inpaint_large(lambda i, m: i[:, :1], image, mask, tile=16)
+    for answer in (lambda i, m: i + 5, lambda i, m: i * math.nan):
+        with pytest.raises(ValueError, match="the inpainter's answer h"):
+            inpaint_large(answer, image, mask, tile=16)
     with pytest.raises(ValueError, match="x / 255"):
         inpaint_large(baselines.mean_fill, image * 255, mask)

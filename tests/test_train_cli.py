@@ -25,7 +25,7 @@ from inpaintlib.train import cli, report
 from inpaintlib.train.history import History
 from tests.training import one_thread, same
 
-pytestmark = [pytest.mark.usefixtures(one_thread.__name__), pytest.mark.xdist_group("train_cli")]  # one worker: a fixture to share
+pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 
 TINY = ["partial_unet", "--option", "width=4", "--data", "photos", "--limit", "64"]
 TINY += ["--precision", "fp32", "--threads", "1", "--device", "cpu"]

@@ -42,9 +42,6 @@ def test_tagged_cells_without_output_and_cells_that_never_ran_are_gaps(tmp_path)
     assert validate.gaps(tmp_path / "c.ipynb") == ["it is no notebook"]
 
 
-pytestmark = pytest.mark.xdist_group("validate")  # one worker: the fixture below is worth sharing
-
-
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
     """Seven notebooks run at once through nbval, from and in folders with a space and an umlaut."""

@@ -1,3 +1,5 @@
+"""``python -m inpaintlib.features``, see :mod:`inpaintlib.features.train`."""
+
 import sys
 
 from inpaintlib.features.train import main

@@ -1,4 +1,7 @@
-"""VGG-16 with the weights that torchvision trained on ImageNet: found on this machine, or fetched when asked to."""
+"""VGG-16 with the weights that torchvision trained on ImageNet: found on this machine, or fetched when asked to.
+
+Source: K. Simonyan, A. Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015.
+"""
 
 from __future__ import annotations
 

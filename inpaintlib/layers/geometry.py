@@ -63,6 +63,10 @@ def layers_until_full(mask: Tensor, kernel: int = 3) -> int | None:
     Raises:
         ValueError: an even kernel, or no mask.
 
+    That is the largest distance from a hole pixel to its nearest known one (a diagonal step counts as one), over (kernel - 1) / 2, rounded
+    up. A network with strides and a fixed number of layers is another matter: S0's and S1's fill any mask with one known pixel as long as
+    their bottleneck is not wider than 2 x 2 pixels (images up to 32 x 32), and not in larger images.
+
     Source: G. Liu et al., Image Inpainting for Irregular Holes Using Partial Convolutions, ECCV 2018: "with sufficient successive
     applications of the partial convolution layer, any mask will eventually be all ones, if the input contained any valid pixels".
 

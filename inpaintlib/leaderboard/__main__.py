@@ -1,3 +1,5 @@
+"""``python -m inpaintlib.leaderboard``, see :mod:`inpaintlib.leaderboard.cli`."""
+
 import sys
 
 try:

@@ -142,8 +142,9 @@ def _three(prediction: Tensor, target: Tensor, mask: Tensor, features: Features)
 
 
 def _maps(features: Features, image: Tensor) -> Maps:
-    if getattr(features, "measuring_only", False):
-        name = getattr(features, "name", "") or type(features).__name__
+    network = getattr(features, "__self__", getattr(features, "module", features))  # behind a method of it, or a wrapper around it
+    if getattr(network, "measuring_only", False):
+        name = getattr(network, "name", "") or type(network).__name__
         raise ValueError(
             f"features is {name}, which is for measuring only: what is trained to please it could not be measured with it any more. "
             'Use features.load("small") or features.load("vgg16") in losses.'

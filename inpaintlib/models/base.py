@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from inpaintlib._check import as_blanked
+from inpaintlib._check import as_blanked, as_mask
 from inpaintlib._turns import turns_of
 
 __all__ = ["Inpainter", "check_option", "composite", "evaluating", "start_weights"]
@@ -102,6 +102,16 @@ class Inpainter(nn.Module):
                 f"{self.name} got an image of {height} x {width}; expected multiples of {self.size_multiple}, since it halves the image "
                 f"again and again. Pad image and mask to {up[0]} x {up[1]} (the padding being hole), or crop them."
             )
+
+    def at_door(self, image: Tensor, mask: Tensor) -> Tensor:
+        """How ``forward`` begins: sizes are checked, and any mask that the library takes becomes (B, 1, H, W) in the dtype of the image.
+
+        Raises:
+            TypeError: no mask.
+            ValueError: shapes that do not fit each other, or the network. Values are not looked at: that is left to :meth:`inpaint`.
+        """
+        self.check_size(image)
+        return as_mask(mask, image, values=False)
 
     @torch.no_grad()
     def inpaint(self, image: Tensor, mask: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ class CoarseToFine(Inpainter):
 
     def stages(self, image: Tensor, mask: Tensor) -> Stages:
         """Both predictions and the attention field, for losses on both stages and for drawing; arguments as in :meth:`forward`."""
-        self.check_size(image)
+        mask = self.at_door(image, mask)
         coarse = torch.tanh(self.coarse(damaged(image, mask)))
         x = composite(coarse, 2 * image - 1, mask)  # the second stage sees a whole picture
         look = self.look(x)

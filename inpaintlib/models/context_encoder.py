@@ -71,7 +71,7 @@ class ContextEncoder(Inpainter):
 
     def patch(self, image: Tensor, mask: Tensor) -> Tensor:
         """The patch alone, (B, 3, patch_side, patch_side) in [0, 1]: what the discriminator gets to see."""
-        self.check_size(image)
+        mask = self.at_door(image, mask)
         self._check_hole(mask)
         if self.training and len(image) == 1:
             raise ValueError(f"{self.name} got a batch of one in training; batch norm at the bottleneck needs two images at least.")
@@ -82,6 +82,7 @@ class ContextEncoder(Inpainter):
         """The image (B, 3, size, size) in [0, 1] with the patch in its middle, over hole and rim alike; the rest is what is known."""
         margin = (image.shape[-1] - self.patch_side) // 2
         patch = self.patch(image, mask)
+        mask = self.at_door(image, mask)
         middle = torch.zeros_like(mask)
         middle[..., self.window, self.window] = 1
         return torch.where(middle > 0, F.pad(patch, [margin] * 4), image * mask)

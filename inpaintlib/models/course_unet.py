@@ -87,7 +87,7 @@ class CourseUNet(Inpainter):
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """The raw prediction (B, 3, H, W) in [0, 1] from an image in [0, 1] and its mask, 1 = known."""
-        self.check_size(image)
+        mask = self.at_door(image, mask)
         if not self.mirror or self.training:
             return self.predict(image, mask)
         both = self.predict(torch.cat([image, image.flip(-1)]), torch.cat([mask, mask.flip(-1)]))

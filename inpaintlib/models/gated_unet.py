@@ -73,7 +73,7 @@ class GatedUNet(Inpainter):
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """The raw prediction (B, 3, H, W) in [0, 1] from an image in [0, 1] and its mask, 1 = known."""
-        self.check_size(image)
+        mask = self.at_door(image, mask)
         full = self.at_full(damaged(image, mask))
         half = self.at_half(full)
         x = self.to_half(self.at_quarter(half))

@@ -74,7 +74,7 @@ class PartialUNet(Inpainter):
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """The raw prediction (B, 3, H, W) in [0, 1] from an image in [0, 1] and its mask, 1 = known."""
-        self.check_size(image)
+        mask = self.at_door(image, mask)
         x, skips = 2 * image - 1, []  # the network works in [-1, 1], so that 0 is grey; only the sigmoid speaks in [0, 1]
         for down in self.down:
             x, mask, skip, skip_mask = down(x, mask)  # at last (B, 8 * width, H / 16, W / 16)

@@ -69,7 +69,7 @@ class PartialUNet512(Inpainter):
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """The raw prediction (B, 3, H, W) in [0, 1] from an image in [0, 1] and its mask, 1 = known."""
-        self.check_size(image)
+        mask = self.at_door(image, mask)
         x, skips = image, [(image, mask)]
         for block in self.encoder:
             x, mask = block(x, mask)

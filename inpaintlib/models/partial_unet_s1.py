@@ -43,7 +43,7 @@ class PartialUNetS1(Inpainter):
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """The raw prediction (B, 3, H, W) in [0, 1] from an image in [0, 1] and its mask, 1 = known."""
-        self.check_size(image)
+        mask = self.at_door(image, mask)
         x, skips = image, []
         for i, layer in enumerate(self.down):
             x, mask = layer(x, mask)

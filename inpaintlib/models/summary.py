@@ -43,12 +43,12 @@ class Summary:
     __repr__ = __str__
 
 
-def summary(model: nn.Module, size: int | tuple[int, int] = 32) -> Summary:
+def summary(model: nn.Module, size: int | tuple[int, int] | None = None) -> Summary:
     """Run one image through ``model`` and list every layer that has parameters, with the shape of its output.
 
     Args:
-        model: any model of the registry, or a module with ``forward(image, mask)``.
-        size: side of the image, or (height, width).
+        model: any model or critic of the registry, or a module with ``forward(image, mask)``.
+        size: side of the image, or (height, width); by default the one that the model was made for, or else 32.
 
     Returns:
         A :class:`Summary`; printed, it is a table of name, kind, output and parameters, and their total.
@@ -60,6 +60,8 @@ def summary(model: nn.Module, size: int | tuple[int, int] = 32) -> Summary:
     >>> models.summary(models.create("vanilla_unet", depth=2)).total
     102371
     """
+    if size is None:
+        size = getattr(model, "options", {}).get("size", 32)
     height, width = (size, size) if isinstance(size, int) else size
     rows: list[Row] = []
     hooks = []

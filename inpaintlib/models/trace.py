@@ -32,7 +32,8 @@ def mask_trace(model: nn.Module, mask: Tensor) -> dict[str, Tensor]:
     ('head', (1, 1, 2, 2))
     """
     trace: dict[str, Tensor] = {}
-    count = len(as_mask(mask))  # a model that looks at the mirror images too has them behind the images themselves
+    known = as_mask(mask)
+    count = len(known)  # a model that looks at the mirror images too has them behind the images themselves
     hooks = [
         layer.register_forward_hook(lambda _layer, _inputs, outputs, name=name: trace.__setitem__(name, outputs[1][:count]))
         for name, layer in model.named_modules()
@@ -41,7 +42,7 @@ def mask_trace(model: nn.Module, mask: Tensor) -> dict[str, Tensor]:
     if not hooks:
         raise ValueError(f"the model is {describe(model)} without partial convolutions; expected one with PartialConv2d layers.")
     weight = next(model.parameters())
-    known = as_mask(mask).to(weight)
+    known = known.to(weight)
     try:
         with evaluating(model):
             model(known.new_zeros(known.shape[0], 3, *known.shape[-2:]), known)

@@ -49,7 +49,7 @@ class VanillaUNet(Inpainter):
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """The raw prediction (B, 3, H, W) in [0, 1] from an image in [0, 1] and its mask, 1 = known."""
-        self.check_size(image)
+        mask = self.at_door(image, mask)
         x, skips = image * mask, []  # the mask itself is no input: a hole is a black pixel
         for level, double in enumerate(self.encoder):
             x = double(F.max_pool2d(x, 2) if level else x)

@@ -1,3 +1,5 @@
+"""``python -m inpaintlib.reproduce``, see :mod:`inpaintlib.reproduce.cli`."""
+
 import sys
 
 try:

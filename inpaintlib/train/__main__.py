@@ -1,3 +1,5 @@
+"""``python -m inpaintlib.train``, see :mod:`inpaintlib.train.cli`."""
+
 import sys
 
 try:

@@ -1,4 +1,8 @@
-"""A running average of the weights: smoother than the weights themselves, and most often better."""
+"""A running average of the weights: smoother than the weights themselves, and most often better.
+
+Source: B. T. Polyak, A. B. Juditsky, Acceleration of Stochastic Approximation by Averaging, SIAM J. Control and Optimization 30 (1992);
+with exponential weights in place of equal ones, as is usual for networks.
+"""
 
 from __future__ import annotations
 

@@ -17,11 +17,10 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark every test of this folder, keep those of a file in one worker, and skip them with one loud line where there is no Chromium."""
+    """Mark every test of this folder, and skip them with one loud line where there is no Chromium."""
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
         item.add_marker(pytest.mark.browser)
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
     if ours and find_chromium() is None:
         warnings.warn(f"NO CHROMIUM FOUND: {len(ours)} browser tests are skipped. Install the package chromium.", stacklevel=1)
         for item in ours:

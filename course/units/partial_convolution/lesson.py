@@ -219,13 +219,19 @@ print("no known pixel at all:", layers.layers_until_full(torch.zeros(1, 1, 32, 3
 # (k - 1) / 2, and round up. And it needs one known pixel: no layer makes something out of nothing.
 #
 # A network need not be that deep. It halves the image again and again, and in a picture of 2 x 2 pixels every pixel is the neighbour of every other. Does the
-# partial U-Net of this course fill *every* mask of 32 x 32 with a single known pixel? We try all 1,024 of them.
+# partial U-Net of this course fill *every* mask of 32 x 32 with a single known pixel? We try all 1,024 of them. And in a picture of 48 x 48, half as large again?
 
 # %% tags=["compare"]
-single = torch.eye(1024).reshape(1024, 1, 32, 32)  # mask number i knows pixel i only
-after = models.mask_trace(models.create("partial_unet", width=4), single)  # layer -> mask
-full = after["head"].flatten(1).all(dim=1)
-print(f"{int(full.sum())} of {len(full)} masks are full after the last layer")
+for side in (32, 48):
+    single = torch.eye(side**2).reshape(-1, 1, side, side)  # mask number i knows pixel i only
+    after = models.mask_trace(models.create("partial_unet", width=1), single)  # layer -> mask
+    full = after["head"].flatten(1).all(dim=1)
+    smallest = min(mask.shape[-1] for mask in after.values())
+    print(f"{side} x {side}, {smallest} x {smallest} at its smallest: {int(full.sum())} of {len(full)} masks are full after the last layer")
+
+# %% [markdown]
+# In 2 x 2 pixels one step reaches everything; in 3 x 3 it does not, and the layers on the way up are too few for the rest. "Enough layers" is a condition on
+# the network *and* on the size of the picture: ours was made for 32 x 32.
 
 # %% [markdown]
 # ## The mean filter, again and again
