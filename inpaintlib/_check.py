@@ -5,10 +5,12 @@ A message says what came, what was expected, and how to mend it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-__all__ = ["as_blanked", "as_fillable", "as_image", "as_mask", "as_pair", "check_bias", "describe"]
+__all__ = ["as_blanked", "as_fillable", "as_image", "as_mask", "as_pair", "check_convolution", "check_maps", "describe", "in_range"]
 
 
 def describe(value: object) -> str:
@@ -29,13 +31,26 @@ def with_article(name: str) -> str:
     return f"{'an' if name[:1] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
 
 
-def check_bias(bias: Tensor | None, kernels: int) -> None:
-    """A convolution's bias holds one value a kernel; a single one for all would be spread over them, and nobody would notice.
+def check_convolution(x: Tensor, weight: Tensor, bias: Tensor | None, kernels: str = "Cout") -> None:
+    """The door of every convolution: an image, a weight whose kernels (``kernels`` is how the error calls their number) fit it, a bias.
 
     Raises:
-        TypeError: not a tensor.
-        ValueError: another shape.
+        TypeError: no float image, or a weight or bias that is no tensor.
+        ValueError: shapes that do not fit.
     """
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        raise TypeError(f"x is {describe(x)}; expected a float tensor (B, Cin, H, W).")
+    if x.dim() != 4 or x.numel() == 0:
+        raise ValueError(f"x is {describe(x)}; expected four dimensions (B, Cin, H, W), none of them 0.")
+    if not isinstance(weight, Tensor):
+        raise TypeError(f"weight is {describe(weight)}; expected a float tensor ({kernels}, {x.shape[1]}, kh, kw).")
+    if weight.dim() != 4 or weight.shape[1] != x.shape[1]:
+        raise ValueError(f"weight is {describe(weight)} for x with {x.shape[1]} channels; expected ({kernels}, {x.shape[1]}, kh, kw).")
+    _check_bias(bias, weight.shape[0])
+
+
+def _check_bias(bias: Tensor | None, kernels: int) -> None:
+    """One value a kernel; a single one for all would be spread over them, and nobody would notice."""
     if bias is None:
         return
     if not isinstance(bias, Tensor):
@@ -167,3 +182,14 @@ def as_fillable(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
             "1 = known, 0 = hole: if the mask is the other way round, pass 1 - mask."
         )
     return image, mask
+
+
+def check_maps(maps: Sequence[Tensor], image: Tensor) -> None:
+    """What a feature network answers for a batch of images is a list of maps (B, C, H, W).
+
+    Raises:
+        ValueError: something else.
+    """
+    if isinstance(maps, Tensor) or not maps or any(m.dim() != 4 or len(m) != len(image) for m in maps):
+        got = describe(maps) if isinstance(maps, Tensor) else ", ".join(describe(m) for m in maps) or "nothing"
+        raise ValueError(f"features returned {got} for {describe(image)}; expected a list of maps (B, C, H, W), one image each.")

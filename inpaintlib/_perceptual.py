@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaintlib._check import as_image, describe
+from inpaintlib._check import as_image, check_maps, describe
 
 __all__ = ["perceptual"]
 
@@ -49,7 +49,5 @@ def perceptual(prediction: Tensor, target: Tensor, *, features: Callable[[Tensor
 
 def _maps(features: Callable[[Tensor], Sequence[Tensor]], image: Tensor) -> Sequence[Tensor]:
     maps = features(image)
-    if isinstance(maps, Tensor) or not maps or any(m.dim() != 4 or len(m) != len(image) for m in maps):
-        got = describe(maps) if isinstance(maps, Tensor) else ", ".join(describe(m) for m in maps) or "nothing"
-        raise ValueError(f"features returned {got} for {describe(image)}; expected a list of maps (B, C, H, W), one image each.")
+    check_maps(maps, image)
     return [m.float() for m in maps]

@@ -21,7 +21,7 @@ def similarity(x: Tensor, y: Tensor, data_range: float) -> Tensor:
     if min(x.shape[-2:]) < WINDOW:
         raise ValueError(
             f"prediction is {describe(x)}; SSIM looks through a window of {WINDOW} x {WINDOW} pixels, so both sides must be at least "
-            f"{WINDOW}. Use mse, mae or psnr on smaller images."
+            f"{WINDOW}. Measure smaller images by their errors alone."
         )
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     # Variances are differences of nearly equal numbers: 16-bit autocast would ruin them.

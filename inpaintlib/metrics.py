@@ -28,7 +28,7 @@ from torch import Tensor
 
 from inpaintlib._check import as_mask, describe
 from inpaintlib._perceptual import perceptual
-from inpaintlib._regions import Region, average, region_pixels, select
+from inpaintlib._regions import Region, average, probably_in_range, region_pixels, select
 from inpaintlib._ssim import WINDOW, similarity
 
 __all__ = [
@@ -63,7 +63,7 @@ def mse(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regio
     Raises:
         TypeError: not float tensors.
         ValueError: shapes differ, the mask or the region is missing, the region is empty in some image, a value is not finite, or one
-            leaves [0, 1] (in a batch of 32 images or more, one of 16 images at least that are looked at, spread over the batch).
+            leaves [0, 1] (of more than 100,000, only some 2,000 are looked at for that, spread over all images).
 
     >>> black, grey = torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.5)
     >>> mse(grey, black)
@@ -97,12 +97,12 @@ def _error(
 ) -> Tensor:
     """The mean of an error over a region.
 
-    Of a large batch only some images are searched for values outside [0, 1], since a wrong scale has many of them wrong, and a look at
-    all would take half as long as the error itself. A NaN or an infinity shows in the result, wherever it is.
+    Of many values only some are looked at to see whether they leave [0, 1], since a wrong scale has many of them wrong, and a look at all
+    would take half as long as the error itself. A NaN or an infinity shows in the result, wherever it is.
     """
-    prediction, target, chosen = select(prediction, target, mask, region, width, data_range, thorough=False)
+    prediction, target, chosen = select(prediction, target, mask, region, width, data_range, look=False)
     value = average(each(prediction, target), chosen)
-    if data_range == 1 and not math.isfinite(value.detach().sum()):
+    if data_range == 1 and not (math.isfinite(value.detach().sum()) and probably_in_range(prediction, target)):
         select(prediction, target, None, None, width)  # looks at every value, and says what is wrong
     return value
 
@@ -115,7 +115,7 @@ def _absolute(prediction: Tensor, target: Tensor) -> Tensor:
     if torch.is_grad_enabled() and (prediction.requires_grad or target.requires_grad):
         return (prediction - target).abs()
     # One pass over memory in place of two: a smooth L1 whose bend is too narrow to be met. (Its second derivative at 0 would be huge.)
-    return F.smooth_l1_loss(prediction, target, reduction="none", beta=torch.finfo(prediction.dtype).tiny)
+    return F.smooth_l1_loss(prediction, target, reduction="none", beta=4 * torch.finfo(prediction.dtype).tiny)
 
 
 def psnr(
@@ -148,13 +148,14 @@ def psnr(
     tensor([20.])
     """
     error = _error(_squared, prediction, target, mask, region, width, data_range)
-    if data_range > 1 and float(prediction.detach().amax()) <= 1 and float(target.detach().amax()) <= 1:
-        warnings.warn(
-            f"psnr got data_range={data_range:g}, but no value exceeds 1. If these images are in [0, 1], every value is "
-            f"{20 * math.log10(data_range):.2f} dB too high: pass data_range=1.",
-            stacklevel=2,
-        )
+    _warn_of_a_wide_range("psnr", prediction, target, data_range, f"each result is {20 * math.log10(data_range):.2f} dB too high")
     return 10 * torch.log10(data_range**2 / error)
+
+
+def _warn_of_a_wide_range(name: str, prediction: Tensor, target: Tensor, data_range: float, consequence: str) -> None:
+    if data_range > 1 and float(prediction.detach().amax()) <= 1 and float(target.detach().amax()) <= 1:
+        said = f"{name} got data_range={data_range:g}, but no value exceeds 1. If these images are in [0, 1], {consequence}: "
+        warnings.warn(said + "pass data_range=1.", stacklevel=3)
 
 
 def ssim(
@@ -187,6 +188,7 @@ def ssim(
     tensor([1.])
     """
     prediction, target, chosen = select(prediction, target, mask, region, width, data_range)
+    _warn_of_a_wide_range("ssim", prediction, target, data_range, "each result is much too near 1")
     index = similarity(prediction, target, data_range)
     rim = WINDOW // 2
     return average(index[..., rim:-rim, rim:-rim] if chosen is None else index, chosen)
@@ -199,6 +201,7 @@ def ssim_map(prediction: Tensor, target: Tensor, *, data_range: float) -> Tensor
         (B, C, H, W), between -1 and 1. Within 5 pixels of the edge the window sees the image mirrored.
     """
     prediction, target, _ = select(prediction, target, None, "all", 1, data_range)
+    _warn_of_a_wide_range("ssim_map", prediction, target, data_range, "each result is much too near 1")
     return similarity(prediction, target, data_range)
 
 

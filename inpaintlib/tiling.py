@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpaintlib._check import as_fillable, as_image, describe
-from inpaintlib.baselines.pyramid import double, halve
+from inpaintlib.baselines.pyramid import double, extent, halve
 
 __all__ = ["inpaint_large"]
 
@@ -136,16 +136,16 @@ class _Run:
         for component in _components(cells):
             chosen = torch.zeros_like(cells)
             chosen[tuple(torch.tensor(component, device=cells.device).T)] = True
-            rows, columns = (sorted(numbers) for numbers in zip(*component, strict=True))
-            box = (*self._span(rows[0], rows[-1], hole.shape[0]), *self._span(columns[0], columns[-1], hole.shape[1]))
+            mine = chosen.repeat_interleave(self._cell, 0).repeat_interleave(self._cell, 1)[: hole.shape[0], : hole.shape[1]] & hole
+            rows, columns = extent(mine)
+            box = (*self._span(*rows, hole.shape[0]), *self._span(*columns, hole.shape[1]))
             parts[box] = parts[box] | chosen if box in parts else chosen
         return parts
 
     def _span(self, first: int, last: int, size: int) -> tuple[int, int]:
-        """From cells to pixels: with a quarter of a tile of surroundings on either side, and a whole tile at least."""
-        start, stop = first * self._cell, (last + 1) * self._cell
-        length = min(size, max(self.tile, stop - start + 2 * (self.tile // 4)))
-        start = min(max(0, (start + stop - length) // 2), size - length)
+        """With a quarter of a tile of surroundings on either side, and a whole tile at least."""
+        length = min(size, max(self.tile, last + 1 - first + 2 * (self.tile // 4)))
+        start = min(max(0, (first + last + 1 - length) // 2), size - length)
         return start, start + length
 
     def _fill_part(self, picture: Tensor, hole: Tensor) -> Tensor:

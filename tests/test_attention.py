@@ -160,12 +160,13 @@ def test_no_share_is_so_small_that_a_patch_of_holes_is_known():
 
 
 @pytest.mark.parametrize("start", [(0, 5), (6, 7)])
-def test_a_pixel_reached_by_small_weights_alone_is_not_dark(start):
+@pytest.mark.parametrize(("scale", "min_known"), [(10.0, 0.25), (20.0, 0.2), (20.0, 0.5), (100.0, 0.5)])
+def test_a_pixel_reached_by_small_weights_alone_is_not_dark(start, scale, min_known):
     query = torch.randn(1, 9, 16, 16, generator=torch.Generator().manual_seed(1))
     query[:, -1] = 1  # a mean of ones is one
     mask = torch.ones(1, 1, 16, 16)
     mask[..., start[0] : start[0] + 6, start[1] : start[1] + 6] = 0
-    y, _ = contextual_attention(query, query, mask, rate=2, min_known=0.25)
+    y, _ = contextual_attention(query, query, mask, rate=2, min_known=min_known, scale=scale)
     assert y[:, -1].allclose(torch.ones(16, 16), atol=1e-4)
 
 

@@ -313,13 +313,13 @@ def exact_cost(picture, hole, radius):
     touching = pyramid.grow(hole, radius)
     rows, columns = touching.nonzero(as_tuple=True)
     allowed = ~touching if (~touching).sum() >= len(rows) else ~hole
-    sources = patches.Sources(picture.masked_fill(hole, 0), hole, radius, allowed)
+    sources = patches.Sources(picture.masked_fill(hole, 0), hole, radius)
     windows = patches.Windows(picture, torch.zeros_like(hole), radius)
     certainty = patches.Windows(1.6 ** -pyramid.depth(hole)[None].float(), torch.zeros_like(hole), radius)
     colours, there = windows.at(rows, columns, patches.falloff(radius, 0))
     weights = certainty.at(rows, columns, patches.falloff(radius, 0))[0] * there
     cost = torch.zeros(hole.shape)
-    cost[rows, columns] = sources.distances(colours, weights).amin(1)
+    cost[rows, columns] = sources.distances(colours, weights)[:, allowed.flatten()].amin(1)
     return cost
 
 
@@ -441,3 +441,11 @@ def test_halving_takes_the_mean_of_the_known_pixels():
 def test_options_out_of_range_are_refused(name, option, message):
     with pytest.raises(ValueError, match=message):
         baselines.get(name)(torch.rand(1, 3, 8, 8), torch.ones(1, 1, 8, 8), **option)
+
+
+def test_a_hole_without_a_rim_is_named():
+    everything = torch.ones(8, 8, dtype=torch.bool)
+    with pytest.raises(ValueError, match="no known pixel"):
+        pyramid.depth(everything)
+    with pytest.raises(ValueError, match="no known pixel"):
+        next(patchmatch.offset_field(torch.rand(3, 8, 8), everything))

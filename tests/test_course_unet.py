@@ -150,6 +150,16 @@ def test_attention_sees_the_other_end(attention):
     assert bool(reached) == attention
 
 
+def test_the_shipped_weights_can_be_asked_for_one_look_or_two():
+    image, mask = damage(size=(32, 32))
+    once, twice = (models.create("course_unet", pretrained=True, mirror=mirror) for mirror in (False, True))
+    assert once.options == {**twice.options, "mirror": False} and once.card == twice.card
+    here, there = once.inpaint(image, mask), once.inpaint(image.flip(-1), mask.flip(-1)).flip(-1)
+    torch.testing.assert_close(twice.inpaint(image, mask), torch.where(mask > 0, image, (here + there) / 2), atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match="were trained with"):
+        models.create("course_unet", pretrained=True, width=8)
+
+
 def test_a_mirrored_look_makes_mirrored_pictures_and_is_for_use_only():
     image, mask = damage(size=(32, 32))
     torch.manual_seed(0)

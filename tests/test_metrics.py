@@ -132,6 +132,15 @@ def test_psnr_with_a_peak_of_255_on_images_in_0_1_is_48_13_db_too_high():
         assert metrics.psnr(error, torch.zeros_like(error), data_range=255).item() == pytest.approx(78.56, abs=0.005)
 
 
+def test_ssim_with_a_range_of_255_on_images_in_0_1_is_near_1_whatever_they_show():
+    prediction, target = torch.rand(2, 2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with pytest.warns(UserWarning, match="ssim got data_range=255.*much too near 1: pass data_range=1"):
+        assert metrics.ssim(prediction, target, data_range=255).min() > 0.99
+    with pytest.warns(UserWarning, match="ssim_map got data_range=255"):
+        metrics.ssim_map(prediction, target, data_range=255)
+    assert metrics.ssim(prediction, target, data_range=1).max() < 0.1
+
+
 def test_soft_dice_of_a_perfect_prediction_is_no_maximum():
     _, truth = images(8, 3, 32, 32)
     perfect = metrics.dice(truth, truth)
@@ -336,7 +345,7 @@ def test_data_range_must_be_given_and_fit(metric):
 
 def test_ssim_names_the_window_for_images_that_are_smaller():
     prediction, target = images(1, 3, 10, 32)
-    with pytest.raises(ValueError, match=r"window of 11 x 11 pixels.*mse, mae or psnr"):
+    with pytest.raises(ValueError, match=r"window of 11 x 11 pixels.*by their errors alone"):
         metrics.ssim(prediction, target, data_range=1)
 
 
@@ -372,8 +381,8 @@ def test_the_look_at_every_value_misses_none(dtype):
 @pytest.mark.parametrize("name", ["mse", "mae", "psnr"])
 def test_what_is_not_finite_is_found_in_all_images(name, dtype):
     metric = METRICS[name]
-    fine = torch.full((40, 3, 5, 5), 0.5, dtype=dtype)
-    known = torch.ones(1, 1, 5, 5).index_fill_(3, torch.tensor(0), 0).expand(len(fine), -1, -1, -1)
+    fine = torch.full((40, 3, 32, 32), 0.5, dtype=dtype)
+    known = torch.ones(1, 1, 32, 32).index_fill_(3, torch.tensor(0), 0).expand(len(fine), -1, -1, -1)
     for value in (math.nan, math.inf, -math.inf):
         for place in (0, 7, 38, 39):
             wrong = fine.clone()
@@ -386,33 +395,35 @@ def test_what_is_not_finite_is_found_in_all_images(name, dtype):
 
 
 @pytest.mark.parametrize("name", ["mse", "mae", "psnr"])
-def test_a_wrong_scale_is_looked_for_in_some_images_all_over_a_large_batch(name):
-    metric, fine = METRICS[name], torch.full((100, 3, 5, 5), 0.5)
+def test_a_wrong_scale_is_found_by_some_of_many_values(name):
+    metric, fine = METRICS[name], torch.full((100, 3, 32, 32), 0.5)
+    with pytest.raises(ValueError, match="target has values"):  # one value of each image at least, however many there are
+        metric(torch.full((5000, 3, 8, 8), 0.5), torch.full((5000, 3, 8, 8), 0.5).index_fill_(0, torch.tensor(4321), 127))
     for scaled in (fine * 255, fine * 2 - 1.5):
-        for part in (slice(None), slice(0, 6), slice(43, 49), slice(94, 100)):  # two sources, one of them scaled wrongly
+        for part in (slice(None), *range(0, 100, 7)):  # a single picture among a hundred is enough
             mixed = fine.clone()
             mixed[part] = scaled[part]
             with pytest.raises(ValueError, match=r"target has values from .* expected \[0, 1\]"):
                 metric(fine, mixed)
     far = fine.clone()
-    far[96, 2, 4, 4], far[97, 2, 4, 4] = 2, 3
+    values, every = far.view(-1), 149  # 307,200 values // 2,048, made odd
+    values[96 * every], values[97 * every + 1] = 2, 3
     with pytest.raises(ValueError, match=r"prediction has values from 0\.5 to 3"):  # what it says is about all of them
         metric(far, fine)
-    far[96] = 0.5
-    error = 2.5 ** (1 if name == "mae" else 2) / (3 * 5 * 5)
-    assert metric(far, fine)[97] == pytest.approx(-10 * math.log10(error) if name == "psnr" else error, rel=1e-5)
-    far[97] = 3e38
+    values[96 * every] = 0.5
+    place = (97 * every + 1) // (3 * 32 * 32)
+    error = 2.5 ** (1 if name == "mae" else 2) / (3 * 32 * 32)
+    assert metric(far, fine)[place] == pytest.approx(-10 * math.log10(error) if name == "psnr" else error, rel=1e-5)
+    with pytest.raises(ValueError, match=r"prediction has values from 0\.5 to 3"):  # where there are not many, at all of them
+        metric(far[place : place + 32], fine[place : place + 32])
+    far[place] = 3e38
     with pytest.raises(ValueError, match="prediction has values"):  # its error, or the sum of its errors, is beyond the largest number
         metric(far, fine)
-    far[97] = 0.5
-    far[98, 2, 4, 4] = 1.01
-    with pytest.raises(ValueError, match="prediction has values"):  # all images of a small batch
-        metric(far[69:], fine[69:])
 
 
 @pytest.mark.parametrize(("metric", "options"), [(metrics.dice, {}), (metrics.ssim, {"data_range": 1}), (metrics.psnr, {"data_range": 2})])
 def test_the_other_metrics_look_at_all_images(metric, options):
-    far = torch.full((100, 3, 11, 11), 0.5)
+    far = torch.full((100, 3, 32, 32), 0.5)
     far[-1, 2, 4, 4] = 3
     for pair in ((far, far.clamp(0, 1)), (far.clamp(0, 1), far)):
         with pytest.raises(ValueError, match=r"has values from 0\.5 to 3"):

@@ -90,6 +90,16 @@ class TestEveryModel:
         y = small(name)(image, mask.float())
         assert y.shape == image.shape and y.min() >= 0 and y.max() <= 1
 
+    def test_forward_names_an_image_that_is_none(self, name):
+        model, (image, mask) = small(name).eval(), damage(name, 3)
+        for wrong, error, says in (
+            (image[:, 0], ValueError, r"image\[None\]"),
+            (image[:, :1], ValueError, "expected 3 channels"),
+            ((255 * image).to(torch.uint8), TypeError, "/ 255"),
+        ):
+            with pytest.raises(error, match=says):
+                model(wrong, mask)
+
     @pytest.mark.parametrize("dtype", [torch.uint8, torch.bool, torch.int64, torch.float64, torch.bfloat16])
     def test_masks_of_any_kind_are_converted_at_the_door(self, name, dtype):
         model, (image, mask) = small(name).eval(), damage(name, 2)

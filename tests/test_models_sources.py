@@ -392,6 +392,18 @@ def test_unknown_critics_are_refused():
         models.critic("local", size=32, width=8)(torch.rand(1, 3, 32, 32))
 
 
+@pytest.mark.parametrize("name", ["local", "sn_patch"])
+@pytest.mark.parametrize("shape", [(2, 1, 16, 16), (2, 1, 64, 64), (32, 32), (3, 1, 32, 32)])
+def test_critics_that_look_at_the_mask_refuse_one_that_does_not_fit(name, shape):
+    with pytest.raises(ValueError, match="expected"):
+        models.critic(name, size=32, width=8)(torch.rand(2, 3, 32, 32), torch.zeros(shape))
+
+
+def test_summaries_of_networks_that_take_no_mask():
+    table = models.summary(models.detector(width=4))
+    assert table.total == sum(row.parameters for row in table.rows) and table.rows[-1].shape == (1, 32, 32)
+
+
 def largest_singular_values(critic):
     convolutions = [m for m in critic.modules() if isinstance(m, nn.Conv2d)]
     assert len(convolutions) == critic.size.bit_length() - 3

@@ -177,6 +177,18 @@ def test_half_precision_has_no_nan(dtype):
     torch.testing.assert_close(y[inside].float(), torch.full_like(y[inside].float(), expected), rtol=0.02, atol=0)
 
 
+@pytest.mark.parametrize(("dtype", "channels"), [(torch.float16, 1400), (torch.bfloat16, 67)])
+def test_autocast_counts_pixels_exactly(dtype, channels):
+    """In 16 bits 1,400 channels of 49 places are infinitely many, and 67 of them no whole number any more."""
+    mask = torch.ones(1, 1, 12, 12)
+    mask[..., 3:9, 4:7] = 0
+    groups = [(mask, channels - 3), (torch.ones_like(mask), 3)]
+    x, weight = torch.full((1, channels, 12, 12), 1.0), torch.full((1, channels, 7, 7), 1 / 64)
+    with torch.autocast("cpu", dtype):
+        y, _ = partial_conv2d(x, groups, weight, padding=3)
+    torch.testing.assert_close(y.float(), partial_conv2d(x, groups, weight, padding=3)[0], rtol=2 * torch.finfo(dtype).eps, atol=0)
+
+
 def test_autocast_keeps_the_low_precision():
     layer = PartialConv2d(3, 4, 3)
     with torch.autocast("cpu", torch.bfloat16):

@@ -252,3 +252,11 @@ def test_bad_input_is_refused():
             inpaint_large(answer, image, mask, tile=16)
     with pytest.raises(ValueError, match="x / 255"):
         inpaint_large(baselines.mean_fill, image * 255, mask)
+
+
+@pytest.mark.parametrize("top", range(100, 117, 3))
+@pytest.mark.parametrize("left", [0, 61, 130, 168])
+def test_a_hole_of_half_a_tile_is_filled_in_one_piece_wherever_it_lies(top, left):
+    image, recorder = torch.rand(1, 3, 240, 200), Recorder()
+    inpaint_large(recorder, image, with_holes(240, 200, (top, top + 32, left, left + 32)), tile=64)
+    assert len(recorder.tiles) == 1 and int((recorder.tiles[0][1] == 0).sum()) == 32 * 32

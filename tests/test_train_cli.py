@@ -295,6 +295,11 @@ def test_weights_that_should_not_be_saved_or_loaded(tmp_path):
         save_pretrained(model, tmp_path / "partial_unet.pt", {})
     with pytest.raises(ValueError, match="a path of this machine"):
         save_pretrained(model, tmp_path / "a.safetensors", {"command": "train --data=/home/me/pictures"})
+    for value in (["/home/me/secret"], ("a", {"b": "~/runs"}), "file:///home/me/x", "(/home/me)"):
+        with pytest.raises(ValueError, match="a path of this machine"):
+            save_pretrained(model, tmp_path / "a.safetensors", {"files": value})
+    save_pretrained(model, tmp_path / "fine.safetensors", {"speed": "10 images / second", "norm": "mean / std, 1/2 and/or 3 / 4"})
+    (tmp_path / "fine.safetensors").unlink(), (tmp_path / "fine.md").unlink()
     with pytest.raises(ValueError, match="without a name"):
         save_pretrained(torch.nn.Linear(2, 2), tmp_path / "a.safetensors", {})
     with torch.no_grad():

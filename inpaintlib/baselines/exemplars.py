@@ -10,8 +10,8 @@ The patch there looks for the source patch that is most like what is known of it
 pixels from it, all at once. New pixels get the confidence of the patch's centre, so that it falls on the way inwards.
 
 Two things are ours. The data term is at least one grey level, so that in flat regions, where it would be 0 everywhere, confidence alone
-decides. And where holes leave no patch that is fully known (many thin lines), a source may have gaps: each wanted pixel that it
-lacks costs what a random one would, and the rest is copied.
+decides. And a source may have gaps, since holes may leave no patch that is fully known (many thin lines): each wanted pixel that it
+lacks costs what a random one would, so that a source with gaps is taken only where it is clearly more alike, and the rest is copied.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from inpaintlib.baselines._door import check_patch, copy_each
 from inpaintlib.baselines.patches import Sources, Windows, falloff
-from inpaintlib.baselines.pyramid import grow
+from inpaintlib.baselines.pyramid import extent, grow
 
 __all__ = ["Step", "exemplar"]
 
@@ -95,8 +95,7 @@ class _Filling:
         self.missing = hole.clone()
         self._confidence = (~hole).float()
         # Priorities are computed around the hole only, with room for a patch and its gradients.
-        spans = [(int(lines[0]), int(lines[-1])) for lines in (hole.any(1).nonzero(), hole.any(0).nonzero())]
-        self._near = tuple(slice(max(0, first - 2 * radius - 2), last + 2 * radius + 3) for first, last in spans)
+        self._near = tuple(slice(max(0, first - 2 * radius - 2), last + 2 * radius + 3) for first, last in extent(hole))
 
     def next(self) -> tuple[int, int, int, int, float, float]:
         """Fill the patch of highest priority; its centre, that of its source, its confidence and data term."""

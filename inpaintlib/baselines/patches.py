@@ -11,10 +11,10 @@ picture. With E[.] the plain value where s is known and the mean over the pictur
 
     distance(q, s) = sum w E[(q - s)^2] = sum w q^2  -  2 sum w q E[s]  +  sum w E[s^2]
 
-So fully known sources win where there are any, partly known ones help out where there are none (many thin lines), and no threshold
-is needed. The first sum is the same for all sources; the others are a cross-correlation of the pictures E[s] and E[s^2] with the
-kernels -2 w q and w. **Comparing a patch with every patch of a picture is a convolution**, and PyTorch does that fast: there is no
-other trick.
+So a gap costs what it would on average: fully known sources win unless a partly known one is clearly more alike, partly known ones help
+out where there are no others (many thin lines), and no threshold is needed. The first sum is the same for all sources; the others are a
+cross-correlation of the pictures E[s] and E[s^2] with the kernels -2 w q and w. **Comparing a patch with every patch of a picture is a
+convolution**, and PyTorch does that fast: there is no other trick.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpaintlib.baselines._door import check_patch, copy_each
+from inpaintlib.baselines.pyramid import grow
 
 __all__ = ["Layer", "Sources", "Windows", "falloff", "nearest_patch"]
 
@@ -113,10 +114,9 @@ class Sources:
         picture: float (C, H, W), zero in the hole.
         hole: bool (H, W).
         radius: of the patches, in pixels.
-        allowed: bool (H, W), the centres that may be chosen; all known pixels by default.
     """
 
-    def __init__(self, picture: Tensor, hole: Tensor, radius: int, allowed: Tensor | None = None) -> None:
+    def __init__(self, picture: Tensor, hole: Tensor, radius: int) -> None:
         known = picture[:, ~hole]  # (C, n)
         mean = known.mean(1)  # (C,)
         square = known.square().sum(0).mean()
@@ -130,7 +130,7 @@ class Sources:
         self.gaps = hidden[None, None].to(picture.dtype)  # (1, 1, H + 2r, W + 2r)
         self._chance = 2 * (square - mean.square().sum()).clamp_min(0)  # E[(s - t)^2] of two random pixels s and t
         self.at_once = max(1, _CHUNK // hole.numel())  # how many patches to compare at a time
-        self._barred = torch.where(hole if allowed is None else ~allowed, torch.inf, 0.0).flatten()  # (H * W,)
+        self._barred = torch.where(hole, torch.inf, 0.0).flatten()  # (H * W,)
 
     def distances(self, patches: Tensor, weights: Tensor, wanted: Tensor | None = None) -> Tensor:
         """From each patch to every source: (n, H * W).
@@ -179,8 +179,7 @@ def _layers(hole: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Peel the hole like an onion: rows and columns of all its pixels that touch what is there, also by a corner."""
     rest = hole.clone()
     while rest.any():
-        touched = F.max_pool2d((~rest)[None].float(), 3, stride=1, padding=1)[0] > 0
-        layer = rest & touched
+        layer = rest & grow(~rest, 1)
         rows, columns = layer.nonzero(as_tuple=True)
         yield rows, columns
         rest &= ~layer

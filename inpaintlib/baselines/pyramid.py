@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["depth", "double", "double_offsets", "grow", "halve"]
+__all__ = ["depth", "double", "double_offsets", "extent", "grow", "halve"]
 
 
 def grow(hole: Tensor, radius: int) -> Tensor:
@@ -19,11 +19,18 @@ def grow(hole: Tensor, radius: int) -> Tensor:
 
 def depth(hole: Tensor) -> Tensor:
     """How deep in the hole each pixel lies: 0 = known, 1 = touches a known one, ...; long (H, W)."""
+    if hole.all():
+        raise ValueError("the hole has no known pixel beside it, so there is no rim to count from; expected one False in it at least.")
     layers = torch.zeros(hole.shape, dtype=torch.long)
     while hole.any():
         layers += hole
         hole = ~grow(~hole, 1)
     return layers
+
+
+def extent(hole: Tensor) -> list[tuple[int, int]]:
+    """The first row and the last, the first column and the last, in which there is any of it."""
+    return [(int(lines[0]), int(lines[-1])) for lines in (hole.any(1).nonzero(), hole.any(0).nonzero())]
 
 
 def halve(picture: Tensor, hole: Tensor, *, least: float = 0.5) -> tuple[Tensor, Tensor]:

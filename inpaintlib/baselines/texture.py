@@ -2,8 +2,8 @@
 
 Efros and Leung (1999) take a texture for a Markov random field: what a pixel may be follows from a window around it. Instead of modelling
 that, they look it up. All windows of the picture that nearly match what is known around a hole pixel are found, and the centre of one of
-them is taken **by chance**: at most 10 % worse than the best one is good enough. So the same hole can be filled in many ways, one for each
-seed, and random textures stay random where the single best match would repeat itself.
+them is taken **by chance**: at most 10 % worse than the best one is good enough (and half a grey level, which is ours). So the same hole
+can be filled in many ways, one for each seed, and random textures stay random where the single best match would repeat itself.
 
 The hole is filled from the rim inwards, in each layer the pixels with most known neighbours first, one at a time as in the paper. Pixels
 whose windows do not see each other may as well be filled together, and are: the result is the same, many times faster.
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from inpaintlib.baselines._door import check_patch, copy_each
 from inpaintlib.baselines.patches import Sources, Windows, falloff
-from inpaintlib.baselines.pyramid import grow
+from inpaintlib.baselines.pyramid import extent, grow
 
 __all__ = ["texture_synthesis"]
 
@@ -36,7 +36,8 @@ def texture_synthesis(
         image: float (B, C, H, W) in [0, 1].
         mask: (B, 1, H, W), 1 = known, 0 = hole.
         window: side of the windows, in pixels, odd, at least 3. It has to hold the largest element of the texture.
-        tolerance: how much worse than the best match a match may be: 0.1 = 10 %. 0 takes the best one.
+        tolerance: how much worse than the best match a match may be: 0.1 = 10 %. 0 takes those only that are as good as the best one, to
+            half a grey level.
         reach: how far from the hole's bounding box windows are looked for, in pixels; None for the whole picture (slower).
         seed: of the choices; every image of a batch starts from it afresh, so none depends on its neighbours in the batch.
 
@@ -122,6 +123,5 @@ def _surroundings(hole: Tensor, reach: int | None) -> tuple[slice, slice]:
     """The bounding box of the hole, grown by ``reach``. It holds a known pixel if the picture does."""
     if reach is None:
         reach = max(hole.shape)
-    spans = [(int(lines[0]), int(lines[-1])) for lines in (hole.any(1).nonzero(), hole.any(0).nonzero())]
-    rows, columns = (slice(max(0, first - reach), last + reach + 1) for first, last in spans)
+    rows, columns = (slice(max(0, first - reach), last + reach + 1) for first, last in extent(hole))
     return rows, columns

@@ -2,8 +2,8 @@
 
     small     after K. Simonyan and A. Zisserman, Very Deep Convolutional Networks, ICLR 2015, made small: two, two and three convolutions
               of 32, 64 and 128 channels with batch norm and ReLU, each group ended by max pooling; 436,458 parameters
-    measure   after K. He et al., Deep Residual Learning, CVPR 2016, made small: three strided convolutions of 48, 96 and 128 channels, each
-              followed by a residual block, with SiLU; 672,010 parameters
+    measure   after K. He et al., Deep Residual Learning, CVPR 2016, made small: a convolution of 32 channels, then three strided ones
+              of 48, 96 and 128, each followed by a residual block, with SiLU; 672,010 parameters
     vgg16     Simonyan and Zisserman's own with the weights trained on ImageNet, up to its third pooling
 
 All give three maps, at a half, a quarter and an eighth of the side.

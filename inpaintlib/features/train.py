@@ -21,6 +21,7 @@ from torch import Tensor
 from inpaintlib import data
 from inpaintlib._device import device as choose_device
 from inpaintlib.features.networks import Classifier, Measure, Small
+from inpaintlib.models.base import evaluating
 from inpaintlib.models.pretrained import save_pretrained
 from inpaintlib.train import report, schedules
 from inpaintlib.train.precision import autocast, choose
@@ -102,10 +103,11 @@ def jittered(images: Tensor, rng: torch.Generator, most: int = 3) -> Tensor:
 def accuracy(network: Classifier, images: data.ImageSet, most: int = 10_000, batch_size: int = 500) -> float:
     """The share of images (the first ``most``) whose class the network names, from 0 to 1."""
     place, right, count = next(network.parameters()).device, 0, min(most, len(images))
-    for start in range(0, count, batch_size):
-        part = slice(start, min(start + batch_size, count))
-        named = network.classify(images.float(part).to(place)).argmax(1).cpu()
-        right += int((named == images.labels[part]).sum())
+    with evaluating(network):
+        for start in range(0, count, batch_size):
+            part = slice(start, min(start + batch_size, count))
+            named = network.classify(images.float(part).to(place)).argmax(1).cpu()
+            right += int((named == images.labels[part]).sum())
     return right / count
 
 

@@ -15,7 +15,8 @@ source, the product of two 3 x 3 patches is the sum of S(i + d, j + d) over nine
 patches, support by the neighbours and pasting are therefore one and the same small sum, and all products of matrices nine times smaller.
 
 Source: J. Yu et al., Generative Image Inpainting with Contextual Attention, CVPR 2018, section 4.1. Their public code divides by the norm
-of the source's patch alone; this is the cosine of the paper's equation 1.
+of the source's patch alone; this is the cosine of the paper's equation 1. Neighbours support each other before the softmax, as in that
+code; the paper propagates what comes out of it. Pasted patches reach half-way over their neighbours: at rate 1 they have 3 x 3 pixels.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def contextual_attention(
         source: float (B, C, H', W'), the features to copy from; usually the query itself.
         mask: (B, 1, H', W') of the source, 1 = known, 0 = hole, one for each sample or a single one for all; None: all known. What lies
             in the source's holes does not matter, unless it is infinite or NaN: then everything becomes NaN.
-        patch: odd side of the patches that are compared.
+        patch: odd side of the patches that are compared. What is pasted depends on ``rate`` alone: 3 x 3 pixels at 1, 4 x 4 at 2.
         rate: compare at every ``rate``-th place only, and paste larger patches: ``rate**4`` times fewer scores. Must divide all sides.
         scale: how sharply the best match wins, without unit; 0 would be a mean over all patches.
         propagate: let the neighbours' scores support each other.
@@ -130,7 +131,11 @@ def _weights(query: Tensor, source: Tensor, mask: Tensor, patch: int, rate: int,
     score, known = _match(query, source, mask, patch, min_known)  # (B, h, w, h', w'), (B, h' * w')
     if propagate:
         score = _over_patches(score, 1)  # (B, h, w, h', w')
-    return _softmax_over_known(scale * score.flatten(3).flatten(1, 2), known).view(score.shape)
+    logits = scale * score.flatten(3).flatten(1, 2)  # (B, h * w, h' * w')
+    if min_known < 1:  # a pixel may be reached by small weights alone: none is lighter than what _paste can divide by
+        lightest = math.log(1e12 * torch.finfo(dtype).tiny)  # of the heaviest: e^-60 in single precision
+        logits = logits.maximum(logits.masked_fill(~known[:, None], -math.inf).amax(-1, keepdim=True) + lightest)
+    return _softmax_over_known(logits, known).view(score.shape)
 
 
 def _match(query: Tensor, source: Tensor, mask: Tensor, patch: int, min_known: float) -> tuple[Tensor, Tensor]:
@@ -208,7 +213,7 @@ def _paste(weight: Tensor, source: Tensor, mask: Tensor, rate: int) -> Tensor:
     pasted = F.pixel_shuffle(torch.stack(taken, dim=2).view(batch, -1, h, w), rate)  # (B, C + 1, H, W): each in its place of the cells
     total, known = pasted[:, :-1], pasted[:, -1:]  # (B, C, H, W), (B, 1, H, W)
     # A pixel may be reached by small weights alone. They count all the same, since their sum divides theirs. The floor keeps out 0 / 0; it
-    # lies a little above the smallest number, so that 1 / known, in the derivative, has room below infinity.
+    # lies below the lightest weight, and above the smallest number, so that 1 / known, in the derivative, has room below infinity.
     return total / known.clamp(min=1e8 * torch.finfo(known.dtype).tiny)
 
 

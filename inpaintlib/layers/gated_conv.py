@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaintlib._check import check_bias, describe
+from inpaintlib._check import check_convolution
 
 __all__ = ["GatedConv2d", "gated_conv2d"]
 
@@ -124,17 +124,9 @@ def _slope(value: Tensor, activation: Activation | None) -> Tensor:
 
 
 def _check(x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        raise TypeError(f"x is {describe(x)}; expected a float tensor (B, Cin, H, W).")
-    if x.dim() != 4 or x.numel() == 0:
-        raise ValueError(f"x is {describe(x)}; expected four dimensions (B, Cin, H, W), none of them 0.")
-    if not isinstance(weight, Tensor):
-        raise TypeError(f"weight is {describe(weight)}; expected a float tensor (2 * Cout, {x.shape[1]}, kh, kw).")
-    if weight.dim() != 4 or weight.shape[1] != x.shape[1]:
-        raise ValueError(f"weight is {describe(weight)} for x with {x.shape[1]} channels; expected (2 * Cout, {x.shape[1]}, kh, kw).")
+    check_convolution(x, weight, bias, kernels="2 * Cout")
     if weight.shape[0] % 2:
         raise ValueError(f"weight holds {weight.shape[0]} kernels; expected an even number, as many for the gates as for the features.")
-    check_bias(bias, weight.shape[0])
 
 
 def _start_features(weight: Tensor) -> None:
@@ -177,8 +169,8 @@ class GatedConv2d(nn.Module):
         upsample: int = 1,
     ) -> None:
         super().__init__()
-        if upsample < 1:
-            raise ValueError(f"upsample is {upsample}; expected 1 (none), 2, 3, ...")
+        if not isinstance(upsample, int) or upsample < 1:
+            raise ValueError(f"upsample is {upsample!r}; expected 1 (none), 2, 3, ...")
         # nn.Conv2d knows how to draw the first weights of the gates; only its tensors are kept.
         plain = nn.Conv2d(in_channels, 2 * out_channels, kernel_size, stride, padding, dilation, bias=bias)
         self.weight, self.bias = plain.weight, plain.bias

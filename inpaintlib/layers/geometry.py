@@ -24,11 +24,13 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilat
         kernel, stride, padding, dilation: as in ``torch.nn.functional.conv2d``.
 
     Raises:
-        ValueError: the kernel does not fit into the padded image.
+        ValueError: the kernel does not fit into the padded image, or a kernel, stride or dilation below 1.
 
     >>> output_size(32, 3, stride=2, padding=1)
     16
     """
+    if min(kernel, stride, dilation) < 1:
+        raise ValueError(f"kernel is {kernel}, stride {stride}, dilation {dilation}; expected at least 1 of each.")
     room = size + 2 * padding - dilation * (kernel - 1) - 1
     if room < 0:
         covers = dilation * (kernel - 1) + 1

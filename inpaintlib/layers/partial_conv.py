@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaintlib._check import as_mask, check_bias, describe
+from inpaintlib._check import as_mask, check_convolution, describe
 
 __all__ = ["PartialConv2d", "partial_conv2d"]
 
@@ -89,7 +89,9 @@ def _window_factor(groups: Groups, kernel: Sequence[int], stride: Pair, padding:
     known places is channels * box sum, exactly, and no mask with many channels is ever made.
     """
     places = kernel[0] * kernel[1] * sum(channels for _, channels in groups)
-    sums = [channels * _box_sum(mask, kernel, stride, padding, dilation) for mask, channels in groups]
+    first = groups[0][0]
+    with torch.autocast("cpu" if first.is_meta else first.device.type, enabled=False):  # it would count in 16 bits
+        sums = [channels * _box_sum(mask, kernel, stride, padding, dilation) for mask, channels in groups]
     known = torch.stack(sums).sum(0) if len(sums) > 1 else sums[0]
     new_mask = (known > 0).to(known.dtype)
     # A whole number needs no epsilon: clamped at 1 it divides safely, where 1e-8 would be 0 in half precision, and 0 / 0 a NaN.
@@ -105,15 +107,7 @@ def _box_sum(mask: Tensor, kernel: Sequence[int], stride: Pair, padding: Pair, d
 
 def _as_groups(x: Tensor, mask: Tensor | Groups | None, weight: Tensor, bias: Tensor | None) -> list[tuple[Tensor, int]]:
     """Check that image, masks, weight and bias fit, and return the masks as (mask, channels) groups."""
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        raise TypeError(f"x is {describe(x)}; expected a float tensor (B, Cin, H, W).")
-    if x.dim() != 4 or x.numel() == 0:
-        raise ValueError(f"x is {describe(x)}; expected four dimensions (B, Cin, H, W), none of them 0.")
-    if not isinstance(weight, Tensor):
-        raise TypeError(f"weight is {describe(weight)}; expected a float tensor (Cout, {x.shape[1]}, kh, kw).")
-    if weight.dim() != 4 or weight.shape[1] != x.shape[1]:
-        raise ValueError(f"weight is {describe(weight)} for x with {x.shape[1]} channels; expected (Cout, {x.shape[1]}, kh, kw).")
-    check_bias(bias, weight.shape[0])
+    check_convolution(x, weight, bias)
     if mask is None:
         mask = x.new_ones(x.shape[0], 1, *x.shape[2:])
     groups = [(mask, x.shape[1])] if isinstance(mask, Tensor) else list(mask) if isinstance(mask, Sequence) else [mask]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 
 from torch import Tensor
 
@@ -34,7 +35,7 @@ class WeightedSum:
         for name, term in terms.items():
             if not (isinstance(term, tuple) and len(term) == 2 and callable(term[1])):
                 raise TypeError(f"the term {name} is {term!r}; expected a pair (weight, loss), such as (6.0, losses.hole_l1).")
-            if not isinstance(term[0], int | float) or not math.isfinite(term[0]):
+            if not isinstance(term[0], numbers.Real) or isinstance(term[0], bool) or not math.isfinite(term[0]):
                 raise ValueError(f"the weight of {name} is {term[0]!r}; expected a finite number.")
         self.terms = terms
 

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaintlib._check import describe
+from inpaintlib._check import check_maps
 from inpaintlib.losses._common import checked, wide
 from inpaintlib.losses.reconstruction import hole_l1, valid_l1
 
@@ -49,10 +49,12 @@ def liu_total(
         ``{"valid", "hole", "perceptual", "style_out", "style_comp", "tv"}`` -> scalar, in the order of ``weights``.
 
     Raises:
-        ValueError: an unknown name among the weights, shapes that do not fit each other, or as :func:`perceptual`.
+        ValueError: no weights, an unknown name among them, shapes that do not fit each other, or as :func:`perceptual`.
 
     Source: Liu et al., ECCV 2018, eq. 7; valid and hole count over the whole image, as there.
     """
+    if not weights:
+        raise ValueError(f"weights is empty; expected some of {', '.join(LIU_WEIGHTS)}.")
     unknown = set(weights) - set(LIU_WEIGHTS)
     if unknown:
         raise ValueError(f"weights names {', '.join(sorted(unknown))}; expected some of {', '.join(LIU_WEIGHTS)}.")
@@ -150,9 +152,7 @@ def _maps(features: Features, image: Tensor) -> Maps:
             'Use features.load("small") or features.load("vgg16") in losses.'
         )
     maps = features(image)
-    if isinstance(maps, Tensor) or not maps or any(m.dim() != 4 or len(m) != len(image) for m in maps):
-        got = describe(maps) if isinstance(maps, Tensor) else ", ".join(describe(m) for m in maps) or "nothing"
-        raise ValueError(f"features returned {got} for {describe(image)}; expected a list of maps (B, C, H, W), one image each.")
+    check_maps(maps, image)
     return maps
 
 

@@ -6,6 +6,7 @@ values of the whole image instead, which makes large holes weigh more: that is `
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -140,7 +141,7 @@ def border_weighted(prediction: Tensor, target: Tensor, mask: Tensor, *, weight:
         A scalar: the weighted sum over the number of values in hole and band (not over the sum of weights, as in the authors' code).
 
     Raises:
-        TypeError, ValueError: as :func:`hole_l1`; or a width that is no whole number from 0 on.
+        TypeError, ValueError: as :func:`hole_l1`; a width that is no whole number from 0 on, or a weight that is not positive.
 
     Source: D. Pathak et al., Context Encoders, CVPR 2016, section 4, "region".
 
@@ -152,6 +153,8 @@ def border_weighted(prediction: Tensor, target: Tensor, mask: Tensor, *, weight:
     """
     if not isinstance(width, int) or width < 0:
         raise ValueError(f"width is {width!r}; expected a whole number of pixels, 0 for no band at all.")
+    if not 0 < weight < math.inf:
+        raise ValueError(f"weight is {weight!r}; expected a positive number, such as 10.")
     hole = 1 - checked(prediction, target, mask)
     near = F.max_pool2d(hole, 2 * width + 1, stride=1, padding=width)  # the hole, grown by the width
     weights = hole + weight * (near - hole)

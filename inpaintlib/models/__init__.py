@@ -40,6 +40,13 @@ _REGISTRY = {
 _CRITICS = {"context": "ContextCritic", "global": "GlobalCritic", "local": "LocalCritic", "sn_patch": "SNPatchCritic"}
 
 
+def __getattr__(name: str) -> Any:
+    """``models.pretrained`` is imported when it is first asked for, since it needs safetensors."""
+    if name == "pretrained":
+        return importlib.import_module("inpaintlib.models.pretrained")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def names() -> list[str]:
     """The names that :func:`create` knows."""
     return sorted(_REGISTRY)
@@ -52,9 +59,10 @@ def create(name: str, pretrained: bool = False, **options: Any) -> Inpainter:
         name: one of :func:`names`.
         pretrained: load the weights that ship with the course; the model is then in eval mode and has a ``card``.
         options: what the class takes, such as ``depth=`` or ``width=``; see its docstring. Pretrained weights bring their own,
-            and options that contradict them are refused.
+            and options that contradict them are refused; those that need no weights (``mirror=`` of the course U-Net) may be chosen.
 
-    Weights of one's own, such as ``train`` writes, are read with ``models.pretrained.load_pretrained(path)``.
+    Weights of one's own, such as ``train`` writes, come with their options: ``options, state, card =
+    models.pretrained.load_pretrained(path)``, then ``model = create(name, **options)`` and ``model.load_state_dict(state)``.
 
     Raises:
         TypeError: ``pretrained`` is neither True nor False.
@@ -71,7 +79,8 @@ def _made(make: Callable[..., Any], name: str, pretrained: bool, options: dict[s
     if not isinstance(pretrained, bool):
         raise TypeError(
             f"pretrained is {pretrained!r}; expected True for the weights that ship with the course, or False. "
-            "Weights of your own are read with models.pretrained.load_pretrained(path)."
+            "Weights of your own: options, state, card = models.pretrained.load_pretrained(path), then "
+            f"model = models.create({name!r}, **options) and model.load_state_dict(state)."
         )
     return _with_weights(make, name, options) if pretrained else _make(make, name, options)
 
@@ -81,10 +90,11 @@ def _with_weights(make: Callable[..., Any], name: str, options: dict[str, Any]) 
     from inpaintlib.models.pretrained import load_pretrained
 
     saved, state, card = load_pretrained(name)
-    wrong = {key: value for key, value in options.items() if saved.get(key) != value}
+    chosen = {key: value for key, value in options.items() if key in getattr(make, "free", ())}
+    wrong = {key: value for key, value in options.items() if key not in chosen and saved.get(key) != value}
     if wrong:
         raise ValueError(f"the weights of {name} were trained with {saved}, not with {wrong}. Leave the option out, or train anew.")
-    model = _make(make, name, saved)
+    model = _make(make, name, saved | chosen)
     model.load_state_dict(state)  # copies fp16 into the parameters' own dtype
     model.card = card
     return model.eval()

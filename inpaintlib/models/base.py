@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from inpaintlib._check import as_blanked, as_mask
+from inpaintlib._check import as_blanked, as_image, as_mask
 from inpaintlib._turns import turns_of
 
 __all__ = ["Inpainter", "check_option", "composite", "evaluating", "start_weights"]
@@ -78,12 +78,14 @@ class Inpainter(nn.Module):
         options: what the model was made with; ``models.create(name, **options)`` makes its twin.
         size_multiple: height and width must be multiples of it, since each stride of 2 halves them.
         least: the smallest values of its options, where that is not 1.
+        free: the options that need no weights of their own, and so may differ from those that the weights were trained with.
         card: what the training run wrote about the weights (data, masks, steps, metrics), if they were loaded.
     """
 
     name: str = ""
     size_multiple: int = 1
     least: ClassVar[dict[str, int]] = {}
+    free: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
@@ -107,9 +109,10 @@ class Inpainter(nn.Module):
         """How ``forward`` begins: sizes are checked, and any mask that the library takes becomes (B, 1, H, W) in the dtype of the image.
 
         Raises:
-            TypeError: no mask.
+            TypeError: no float image, or no mask.
             ValueError: shapes that do not fit each other, or the network. Values are not looked at: that is left to :meth:`inpaint`.
         """
+        image = as_image(image, channels=3, values=False)
         self.check_size(image)
         return as_mask(mask, image, values=False)
 

@@ -4,7 +4,7 @@ Four ideas of the course, each in a few lines:
 
     start       holes are filled by a pyramid of means first; the network adds only what that filling is wrong by
     residual    blocks that add to what they were given, so that depth does not hurt; skips from encoder to decoder are additions too
-    mask        the network is told where the holes are, by a fourth channel; ``convolution=`` swaps in partial or gated ones instead
+    mask        the network is told where the holes are, by a fourth channel; ``convolution=`` swaps in partial or gated ones besides
     attention   at the coarsest resolution every place looks at every other: a large hole is filled from what lies far away
 
 and a fifth that costs no training: the mean of what it makes of a picture and of its mirror image (``mirror=True``).
@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from inpaintlib._check import as_mask
 from inpaintlib.layers import GatedConv2d, PartialConv2d
 from inpaintlib.models.base import Inpainter
 
@@ -39,7 +40,7 @@ class CourseUNet(Inpainter):
         width: channels at full resolution; each coarser one has twice as many.
         depth: number of resolutions; 3 means 32, 16 and 8 pixels.
         blocks: residual blocks at each resolution on the way down, and as many on the way up.
-        convolution: "plain" (the mask is a fourth input channel), "partial" or "gated" in stem, blocks and steps between resolutions.
+        convolution: "plain", "partial" or "gated" in stem, blocks and steps between resolutions.
         attention: let the places of the coarsest resolution attend to each other.
         start: correct the filling by a pyramid of means; ``False``: paint from nothing.
         mirror: outside training fill the picture's mirror image as well, and take the mean of both: two guesses err less than one, for
@@ -49,6 +50,7 @@ class CourseUNet(Inpainter):
     """
 
     name = "course_unet"
+    free = frozenset({"mirror"})
 
     def __init__(
         self,
@@ -132,6 +134,7 @@ def pyramid_filling(image: Tensor, mask: Tensor) -> Tensor:
     >>> pyramid_filling(row.expand(1, 1, 4, 4), torch.tensor([1.0, 1.0, 0.0, 0.0]).expand(1, 1, 4, 4))[0, 0, 0]
     tensor([0.2500, 0.7500, 0.5000, 0.5000])
     """
+    mask = as_mask(mask, image, values=False)
     total, count = image * mask, mask  # (B, C, H, W), (B, 1, H, W)
     finer = []
     while total.shape[-2] % 2 == 0 and total.shape[-1] % 2 == 0:

@@ -101,9 +101,10 @@ class SNPatchCritic(Critic):
     """SN-PatchGAN: a score for every place and every feature of the last map, each with its own view of the picture.
 
     Free-form holes may be anywhere and of any number, so no single local critic fits them; here every neuron of the output is one. The mask
-    comes in as a fourth channel. Every convolution is divided by its largest singular value, so that the critic cannot rise faster than
-    its input changes. One step of the power method for each training step keeps the estimate of that value: within one per cent in a
-    fresh critic and where weights move slowly; in the first steps of a quick training it lags behind them.
+    comes in as a fourth channel. Every convolution's table of weights, a row for each output channel, is divided by its largest singular
+    value. That bounds how steep the critic can become; it does not hold its slope at 1. One step of the power method whenever the critic
+    runs in training keeps the estimate of that value: within one per cent in a fresh critic and where weights move slowly; in the first
+    steps of a quick training it lags behind them.
 
     Args:
         size: side of the images; log2(size) - 2 convolutions bring it down to 4 x 4. (It runs on others too: a score more or less.)
@@ -182,6 +183,7 @@ class LocalCritic(GlobalCritic):
         self.check_size(image)
         if mask is None:
             raise ValueError("the critic local got no mask; expected (B, 1, H, W), 1 = known, 0 = hole: it looks where the hole is.")
+        mask = as_mask(mask, image, values=False)
         return self.layers(2 * crop_at_hole(image, mask, self.size // self.part) - 1)
 
 

@@ -7,6 +7,7 @@ card again for people, rendered from it and never typed.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,10 @@ def _halve(name: str, tensor: Tensor) -> Tensor:
 
 
 def _refuse_absolute_paths(value: Any) -> None:
-    if isinstance(value, dict):
-        for part in value.values():
+    if isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
             _refuse_absolute_paths(part)
-    elif isinstance(value, str) and any(word.strip("'\"`,;()").startswith(("/", "~/")) for word in value.replace("=", " ").split()):
+    elif isinstance(value, str) and re.search(r"(?:^|[\s'\"`,;(=]|file://)(?:~/|/\w)", value):
         raise ValueError(f"the card says {value!r}, which holds a path of this machine; expected words that mean something elsewhere too.")
 
 

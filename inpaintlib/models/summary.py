@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -47,7 +48,7 @@ def summary(model: nn.Module, size: int | tuple[int, int] | None = None) -> Summ
     """Run one image through ``model`` and list every layer that has parameters, with the shape of its output.
 
     Args:
-        model: any model or critic of the registry, or a module with ``forward(image, mask)``.
+        model: any model, critic or detector, or a module with ``forward(image, mask)`` or ``forward(image)``.
         size: side of the image, or (height, width); by default the one that the model was made for, or else 32.
 
     Returns:
@@ -74,7 +75,8 @@ def summary(model: nn.Module, size: int | tuple[int, int] | None = None) -> Summ
     weight = next(model.parameters())
     try:
         with torch.no_grad(), evaluating(model):
-            model(weight.new_zeros(1, 3, height, width), weight.new_ones(1, 1, height, width))
+            inputs = weight.new_zeros(1, 3, height, width), weight.new_ones(1, 1, height, width)
+            model(*inputs[: len(inspect.signature(model.forward).parameters)])
     finally:
         for hook in hooks:
             hook.remove()

@@ -71,7 +71,8 @@ PRESETS: dict[str, Preset] = {
         model="context_encoder", options={"size": 32, "latent": 512}, masks="center_box", loss="border_weighted",
         epochs=370, batch_size=64, lr=1e-3, optimizer="adam_dcgan",
         adversary={"adversarial": "bce", "adversarial_weight": 1e-3, "critic_lr": 1e-4},
-        ours="32 x 32 instead of 128 x 128, a bottleneck of 512 numbers instead of 4000",
+        ours="32 x 32 instead of 128 x 128, a bottleneck of 512 numbers instead of 4000; the band of 4 pixels of the loss, of which the "
+        "small network draws one, so that its reconstruction weighs half as much",
     ),
     "s4": Preset(
         about="vanilla_unet on thin lines: mean absolute error, batches of 32, 20 epochs.",
