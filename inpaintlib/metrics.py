@@ -63,7 +63,7 @@ def mse(prediction: Tensor, target: Tensor, *, mask: Tensor | None = None, regio
     Raises:
         TypeError: not float tensors.
         ValueError: shapes differ, the mask or the region is missing, the region is empty in some image, a value is not finite, or one
-            leaves [0, 1] (of more than 100,000, only some 2,000 are looked at for that, spread over all images).
+            leaves [0, 1] (where there are more than 100,000, some 2,000 of them are looked at for that, spread over all images).
 
     >>> black, grey = torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.5)
     >>> mse(grey, black)
