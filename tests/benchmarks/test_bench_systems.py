@@ -13,23 +13,24 @@ from inpaintlib.layers import GatedConv2d, PartialConv2d, contextual_attention
 pytestmark = pytest.mark.bench
 
 
-@pytest.mark.parametrize(("activation", "bar"), [(F.elu, 1.05), (None, 1.1)], ids=["elu", "linear"])
-def test_gated_over_plain_of_twice_the_width(activation, bar, ratio, report):
-    """Like beside like: a layer of a network is a convolution and its activation, and both sides have the same.
+@pytest.mark.parametrize(
+    ("activation", "beside"), [(F.elu, "an ELU"), (F.elu, "nothing"), (None, "nothing")], ids=["both-elu", "elu-bare", "linear-bare"]
+)
+def test_gated_over_plain_of_twice_the_width(activation, beside, ratio, report):
+    """The promise is 1.05. It holds where the plain convolution has its ELU too, as in a network, and is missed beside a bare one.
 
-    The promise of 1.05 is about the layer as networks use it, with its ELU: it bends half of its 128 channels by the activation and the
-    other half by the gate, while the plain layer bends all 128, in place, which is its quickest way. Without any activation the gate is
-    all that is left beside a bare convolution. Reading and writing the output once more each way then costs 4 to 6 per cent by itself,
-    however it is written; that line has a bar that only says when it gets worse.
+    Gate and activation read and write the output of the convolution once more each way; beside a convolution that does neither this costs
+    4 to 8 per cent by itself, however it is written. Those two lines say MISSED, and fail where it gets worse than that.
     """
     g = torch.Generator().manual_seed(0)
     x = torch.rand(64, 64, 32, 32, generator=g, requires_grad=True)
     up, both = (torch.rand(64, channels, 32, 32, generator=g) for channels in (64, 128))
     gated, convolution = GatedConv2d(64, 64, 3, padding=1, activation=activation), nn.Conv2d(64, 128, 3, padding=1)
-    plain = convolution if activation is None else nn.Sequential(convolution, nn.ELU(inplace=True))
+    plain = convolution if beside == "nothing" else nn.Sequential(convolution, nn.ELU(inplace=True))
     value = ratio(lambda: gated(x).backward(up), lambda: plain(x).backward(both), rounds=15)
-    label = "GatedConv2d / nn.Conv2d of twice the width" + (", both with ELU" if activation else ", no activation")
-    report(label, value, bar=bar, how="forward + backward, batch 64, 64 channels, 32 x 32")
+    label = f"GatedConv2d {'with ELU' if activation else 'without activation'} / nn.Conv2d of twice the width and {beside}"
+    worst = 1.1 if beside == "nothing" else None
+    report(label, value, bar=1.05, how="forward + backward, batch 64, 64 channels, 32 x 32", at_worst=worst)
 
 
 @pytest.mark.parametrize("channels", [64, 128])
