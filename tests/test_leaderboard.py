@@ -144,6 +144,52 @@ def test_who_changes_known_pixels_is_composited_and_the_table_says_so(images):
     assert "† raw: it changes known pixels; composited by the leaderboard." in table.caption
 
 
+def test_who_leans_on_the_zeros_under_the_hole_is_told_what_to_do(images):
+    def blur(image, mask):
+        """A mean over the known pixels around, as long as the others are 0; with noise there it leaves [0, 1]."""
+        total = torch.nn.functional.avg_pool2d(image, 3, 1, 1, divisor_override=1)
+        return torch.where(mask > 0, image, total / torch.nn.functional.avg_pool2d(mask, 3, 1, 1, divisor_override=1).clamp_min(1))
+
+    done = measure.run([entry("blur", blur)], images, ("lines",), cache=None)
+    (failure,) = done.failures
+    assert failure.why.startswith("looks under the hole: with other values there, ") and "Blank the hole first" in failure.why
+
+
+def darker(image, mask):
+    return grey(image, mask) * 0.9
+
+
+def marks_what_is_filled(image, mask):
+    """As an onion peel does: when it is done, the mask that it was given says that all is known."""
+    result = grey(image, mask)
+    mask.fill_(1)
+    return result * 0.9
+
+
+def works_in_place(image, mask):
+    return image.copy_(grey(image, mask) * 0.9)
+
+
+def rarely(image, mask):
+    """Leaves the first pictures as they are."""
+    result = grey(image, mask)
+    return torch.cat([result[:5], result[5:] * 0.9])
+
+
+def by_little(image, mask):
+    return (grey(image, mask) + 5e-6).clamp(0, 1)
+
+
+@pytest.mark.parametrize("function", [darker, marks_what_is_filled, works_in_place, rarely, by_little])
+def test_whatever_is_done_to_known_pixels_the_composite_is_made_of_the_picture_itself(function, images):
+    done = measure.run([entry("it", function)], images, ("lines",), cache=None)
+    assert not done.failures
+    found, target, known = done.measured["lines"]["it"], images.float(), masks.benchmark("lines", COUNT).float()
+    expected = torch.where(known > 0, target, function(target * known, known.clone()))
+    torch.testing.assert_close(found.values["psnr"], metrics.psnr(expected, target, data_range=1))
+    assert found.note
+
+
 def test_half_of_what_is_kept_stays_kept_when_chance_is_seeded(images):
     def noise(image, mask):
         drawn = torch.rand_like(image) + torch.from_numpy(np.random.rand(*image.shape).astype(np.float32))
@@ -411,6 +457,7 @@ def test_a_broken_one_among_others_and_alone(mine, tmp_path, capsys):
         (["--add", "no_such_module:fill"], "importing no_such_module failed with ModuleNotFoundError"),
         (["--add", "a=nothing.safetensors"], "there is no file 'nothing.safetensors'"),
         (["--add", "mean_fill={mine}:fill"], "two inpainters 'mean_fill'; give the added one another name"),
+        (["--only", "none"], "--only none leaves nobody to measure; add an inpainter of your own"),
         (["--only", "mean"], "there is no inpainter 'mean'; expected some of mean_fill, fast_marching"),
         (["--masks", "scratches"], "there are no masks 'scratches'"),
         (["--at-most", "exemplar"], "--at-most is 'exemplar'; expected NAME=IMAGES"),
@@ -491,6 +538,9 @@ def test_tables_are_in_the_order_of_the_metric_that_ranks(board):
         board.table("boxes")
     with pytest.raises(KeyError, match="cannot be ranked by 'perceptual'"):
         board.table("lines", by="perceptual")
+    for wrong in (lambda: board.table("lines", metrics=["nonsense"]), lambda: board.figure_hole_size("nonsense")):
+        with pytest.raises(KeyError, match="there is no metric 'nonsense'; expected one of psnr, "):
+            wrong()
 
 
 def test_figures_carry_their_text_alternative(board):
@@ -520,6 +570,9 @@ def test_what_is_no_leaderboard_is_refused(tmp_path):
     (tmp_path / "cut.json").write_text('{"format": "inpaint')
     with pytest.raises(ValueError, match=r"cut\.json is damaged"):
         leaderboard.load(tmp_path / "cut.json")
+    (tmp_path / "half.json").write_text('{"format": "inpaintlib leaderboard 1"}')
+    with pytest.raises(ValueError, match=r"half\.json is damaged, or was changed by hand: KeyError 'groups'"):
+        leaderboard.load(tmp_path / "half.json")
     (tmp_path / "other.json").write_text("[1]")
     with pytest.raises(ValueError, match=r"other\.json is no leaderboard of this version"):
         leaderboard.load(tmp_path / "other.json")

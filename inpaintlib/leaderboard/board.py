@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from inpaintlib._comparison import Interval, mean_interval
 from inpaintlib._files import write_atomically
 from inpaintlib._tables import Cell, as_html, as_markdown, as_text
-from inpaintlib.leaderboard.measures import BRIEF, INFO
+from inpaintlib.leaderboard.measures import BRIEF, INFO, column
 from inpaintlib.leaderboard.ranking import Chain, Difference, Ranking, rank
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Leaderboard:
         group = self.group(kind, images)
         if by not in group.rankings:
             raise KeyError(f"these tables cannot be ranked by {by!r}; expected one of {', '.join(group.rankings)}.")
-        columns = [INFO[name] for name in metrics]
+        columns = [column(name) for name in metrics]
         head = ("inpainter", "rank", *(f"{m.title} {ARROWS[m.better]}" for m in columns), "ms an image", "parameters")
         body = []
         for place, name in zip(group.rankings[by].ranks, group.rankings[by].order, strict=True):
@@ -218,6 +218,7 @@ class Leaderboard:
             images: as in :meth:`table`.
 
         Raises:
+            KeyError: no such metric.
             ValueError: fewer than two buckets were measured.
         """
         from inpaintlib.leaderboard.figures import quality_against_hole_size
@@ -261,8 +262,11 @@ class Leaderboard:
             raise ValueError(f"{Path(path).name} is damaged or no leaderboard: {error}.") from None
         if not isinstance(held, dict) or held.get("format") != FORMAT:
             raise ValueError(f"{Path(path).name} is no leaderboard of this version; make it with python -m inpaintlib.leaderboard.")
-        groups = tuple(_group(each) for each in held["groups"])
-        return cls(held["images"], groups, held["inpainters"], tuple(held["failures"]), held["made"])
+        try:
+            groups = tuple(_group(each) for each in held["groups"])
+            return cls(held["images"], groups, held["inpainters"], tuple(held["failures"]), held["made"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{Path(path).name} is damaged, or was changed by hand: {type(error).__name__} {error}.") from None
 
 
 def _cell(line: Line, metric: str, group: Group) -> Cell:

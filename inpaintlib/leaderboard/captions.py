@@ -13,10 +13,11 @@ __all__ = ["FIGURES", "RULE", "of_overview", "of_table", "page"]
 
 RULE = (
     "Inpainters stand in the order of their mean. Two neighbours get different ranks only if their paired difference, image by image, "
-    "is certain: the 95 % interval of a bootstrap over images lies beyond 0. Else they share a rank. A rank may therefore hold a "
-    "chain, A like B and B like C, although A and C can be told apart; the table says so where it happens. After a shared rank the "
-    "counting goes on with the number of those ahead: 1, 2, 2, 4. The interval says how sure a difference is for other images of the "
-    "same kind, not for another training run; and of twenty differences that do not exist, one will look certain by chance."
+    "is certain: the 95 % interval of a bootstrap over images lies beyond 0 by more than half of the table's last digit. Else they share "
+    "a rank. A rank may therefore hold a chain, A like B and B like C, although A and C can be told apart; the table says so where the "
+    "first and the last of a rank can. After a shared rank the counting goes on with the number of those ahead: 1, 2, 2, 4. The interval "
+    "says how sure a difference is for other images of the same kind, not for another training run; and of twenty differences that do not "
+    "exist, one will look certain by chance."
 )
 FIGURES = ("leaderboard_time.png", "leaderboard_hole_size.png")
 

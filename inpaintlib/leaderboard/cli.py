@@ -31,9 +31,10 @@ examples
   python -m inpaintlib.leaderboard --add deep=runs/vanilla_unet/vanilla_unet.safetensors
       weights that you trained with python -m inpaintlib.train
 
-An inpainter gets image (B, 3, H, W) in [0, 1], 0 in the hole, and mask (B, 1, H, W), 1 = known, and gives the filled image. Before it is
-measured it is tried: the shape, finite values in [0, 1], the same result for the same pictures, nothing taken from under the hole. One
-that changes known pixels is composited, and the table says so. One that fails is left out with the reason; the others go on.
+An inpainter gets image (B, 3, H, W) in [0, 1] and mask (B, 1, H, W), 1 = known, and gives the filled image. Before it is measured it is
+tried: the shape, finite values in [0, 1], the same result for the same pictures, and nothing taken from under the hole, where for this
+trial there is noise and otherwise 0. One that changes known pixels is composited, and the table says so. One that fails is left out with
+the reason; the others go on.
 
 Results are kept: Ctrl-C at any time, and the same command goes on where it was. Only what has changed (code, weights, images, masks) is
 measured anew. What your function reads from elsewhere, a file for example, is not seen; use --again when it has changed.
@@ -96,6 +97,8 @@ def leaderboard(args: argparse.Namespace, arguments: list[str]) -> int:
     kinds, device = expand(args.masks), str(choose_device(args.device))
     own = [entries.added(word) for word in args.add]
     everybody = [*([] if args.only == ["none"] else entries.choose(entries.shipped(), args.only)), *own]
+    if not everybody:
+        raise ValueError("--only none leaves nobody to measure; add an inpainter of your own: --add mine.py:fill")
     names = [entry.name for entry in everybody]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"there are two inpainters {sorted(twice)[0]!r}; give the added one another name: --add NAME=...")
@@ -197,7 +200,9 @@ class _Progress:
 def _duration(seconds: float) -> str:
     """
     >>> _duration(20), _duration(200), _duration(8000)
-    ('1 min', '3 min', '2 h 13 min')
+    ('20 s', '3 min', '2 h 13 min')
     """
-    minutes = max(1, round(seconds / 60))
+    if seconds < 55:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -11,7 +11,7 @@ import torch
 
 from inpaintlib._comparison import Bucket, Comparison, Row
 from inpaintlib._files import write_atomically
-from inpaintlib.leaderboard.measures import INFO
+from inpaintlib.leaderboard.measures import INFO, column
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,11 +75,13 @@ def quality_against_hole_size(board: Leaderboard, metric: str, images: int | Non
     """A metric against the share of hole pixels, over the buckets of irregular holes.
 
     Raises:
+        KeyError: no such metric.
         ValueError: fewer than two buckets were measured.
     """
     from inpaintlib.viz import comparison
 
     kinds = [kind for kind in board.kinds if kind.startswith("irregular-")]
+    info = column(metric)
     if len(kinds) < 2:
         raise ValueError(f"this leaderboard holds {len(kinds)} buckets of irregular holes, expected at least two: --masks irregular.")
     groups = [board.group(kind, images) for kind in kinds]
@@ -89,7 +91,6 @@ def quality_against_hole_size(board: Leaderboard, metric: str, images: int | Non
         low, high = (int(part) / 100 for part in kind.split("-")[1:])
         buckets.append(Bucket(low, high, group.images, tuple(Row(n, group.images, group.line(n).values) for n in names)))
     drawing = comparison(_comparison(groups[0], list(buckets[0].rows), tuple(buckets)), metric, by="hole")
-    info = INFO[metric]
     small, large = ({row.inpainter: row.values[metric].mean for row in bucket.rows} for bucket in (buckets[0], buckets[-1]))
     best = [(max if info.better == "higher" else min)(means, key=means.__getitem__) for means in (small, large)]
     told = [f"{n} from {small[n]:.{info.digits}f} to {large[n]:.{info.digits}f}" for n in dict.fromkeys([*best, names[-1]])]

@@ -17,7 +17,7 @@ from torch import Tensor
 from inpaintlib import masks
 from inpaintlib._files import DamagedError, read_safetensors, write_atomically
 from inpaintlib.data import ImageSet
-from inpaintlib.evaluation import compare
+from inpaintlib.evaluation import compare, known_kept
 from inpaintlib.leaderboard import contract, fingerprint
 from inpaintlib.leaderboard.entries import Entry
 from inpaintlib.leaderboard.measures import Judge, code, measures
@@ -114,7 +114,8 @@ def run(
         found = None if place is None or again else _kept(place)
         failure = None
         if found is None:
-            left = speeds.left(entry, count, [(e, min(len(images), e.at_most or len(images))) for _, e in work[done + 1 :]])
+            rest = [(e, min(len(images), e.at_most or len(images))) for _, e in work[done + 1 :]]
+            left = speeds.left([(entry, count), *rest])
             event = Event(done, len(work), kind, entry.name, of=count, seconds_left=left)
             say(event)
             start = time.perf_counter()
@@ -126,7 +127,8 @@ def run(
                 speeds.note(entry, (time.perf_counter() - start) / count)
                 if place is not None:
                     _keep(place, found)
-            say(replace(event, done=done + 1, images=count, measured=found, failure=failure))
+            left = speeds.left(rest) if rest else None
+            say(replace(event, done=done + 1, images=count, measured=found, failure=failure, seconds_left=left))
         else:
             say(Event(done + 1, len(work), kind, entry.name, count, count, found, kept=True))
         if found is not None:
@@ -157,36 +159,40 @@ def _measure(
     if entry.module is not None:
         entry.module.to(device)
     few = slice(0, min(TRIAL, count))
-    note = contract.examine(entry.name, entry.inpainter, images.float(few), known[few], device)
-    timed = _Timed(entry, bool(note), device, tell)
+    contract.examine(entry.name, entry.inpainter, images.float(few), known[few], device)
+    timed = _Timed(entry, device, tell)
     contract.seeded()
     part = ImageSet(images.images[:count], images.labels[:count], images.classes, images.source)
     table = compare({entry.name: timed}, part, known[:count], metrics=columns, batch_size=BATCH, device=device, timing=False)
-    return Measured(table.per_image[entry.name], timed.milliseconds(), note)
+    return Measured(table.per_image[entry.name], timed.milliseconds(), contract.COMPOSITED if timed.changed else "")
 
 
 class _Timed:
-    """An entry as ``compare`` calls it: with a clock, with what has to be composited, and with word of how far it is.
+    """An entry as ``compare`` calls it: with a clock, composited, and with word of how far it is.
 
+    ``changed`` tells whether it changed a known pixel of any picture. It works on copies: what it does to them may not reach the composite.
     On a CPU with one thread the clock shows the time that this program had the processor: what other programs took does not count.
     """
 
-    def __init__(self, entry: Entry, composite: bool, device: str, tell: Callable[[int], None]) -> None:
-        self.entry, self.composite, self.tell = entry, composite, tell
+    def __init__(self, entry: Entry, device: str, tell: Callable[[int], None]) -> None:
+        self.entry, self.tell, self.changed = entry, tell, False
         self.device = torch.device(device)
         self.clock = time.process_time if core_clock(device) else time.perf_counter
         self.times: list[float] = []
         self.images = 0
 
     def __call__(self, image: Tensor, mask: Tensor) -> Tensor:
+        given = image.clone(), mask.clone()
         start = self._now()
-        result = self.entry.inpainter(image, mask)
-        if self.composite and isinstance(result, Tensor):
-            result = torch.where(mask > 0, image, result.to(image))
+        result = self.entry.inpainter(*given)
         self.times.append((self._now() - start) / len(image))
         self.images += len(image)
         self.tell(self.images)
-        return result
+        if not isinstance(result, Tensor) or not result.is_floating_point() or result.shape != image.shape:
+            return result  # compare says what is wrong with it
+        kept = known_kept(result.to(image), image, mask)
+        self.changed = self.changed or not bool(kept.all())
+        return torch.where(mask > 0, image, result.to(image))
 
     def _now(self) -> float:
         if self.device.type == "cuda":
@@ -213,13 +219,13 @@ class _Speeds:
     def note(self, entry: Entry, seconds: float) -> None:
         self.known[entry.name] = seconds
 
-    def left(self, entry: Entry, count: int, rest: list[tuple[Entry, int]]) -> float | None:
-        """None while fewer than half of the speeds are known: a guess would be worth little."""
-        names = {e.name for e, _ in rest} | {entry.name}
+    def left(self, work: list[tuple[Entry, int]]) -> float | None:
+        """For so many images of each entry. None while fewer than half of the speeds are known: a guess would be worth little."""
+        names = {entry.name for entry, _ in work}
         if 2 * len(names & set(self.known)) < len(names):
             return None
         usual = statistics.mean(self.known.values())
-        return sum(n * self.known.get(e.name, usual) for e, n in [(entry, count), *rest])
+        return sum(count * self.known.get(entry.name, usual) for entry, count in work)
 
 
 def _why(name: str, error: BaseException) -> str:

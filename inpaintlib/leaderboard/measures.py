@@ -16,7 +16,7 @@ from inpaintlib.evaluation import METRICS, Metric
 from inpaintlib.leaderboard import fingerprint
 from inpaintlib.models.pretrained import FOLDER
 
-__all__ = ["BRIEF", "INFO", "KINDS", "NAMES", "NO_JUDGE", "Judge", "expand", "find_judge", "measures"]
+__all__ = ["BRIEF", "INFO", "KINDS", "NAMES", "NO_JUDGE", "Judge", "column", "expand", "find_judge", "measures"]
 
 NAMES = ("psnr", "psnr_hole", "ssim", "ssim_hole", "mae", "mae_hole", "mae_boundary", "perceptual")
 BRIEF = ("psnr", "ssim", "mae_hole", "mae_boundary", "perceptual")  # what fits across a page
@@ -29,6 +29,13 @@ _KEPT = 20  # batches whose originals the judge remembers: 160 MB
 
 _BUCKETS = tuple(f"irregular-{low}" for low in ("01-10", "10-20", "20-30", "30-40", "40-50", "50-60"))
 KINDS = ("lines", "strokes", "boxes", "center", *_BUCKETS)
+
+
+def column(name: str) -> Metric:
+    """The metric of this name, among those that the tables have."""
+    if name not in INFO:
+        raise KeyError(f"there is no metric {name!r}; expected one of {', '.join(INFO)}.")
+    return INFO[name]
 
 
 def expand(words: list[str] | None) -> tuple[str, ...]:

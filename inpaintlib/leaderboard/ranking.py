@@ -1,9 +1,10 @@
 """Who is better than whom: paired bootstrap differences, and ranks that claim no more than these show.
 
 The rule, in four sentences. Inpainters are put in order of their mean. Two neighbours in that order get different ranks only if the
-95 % interval of their paired difference lies beyond 0 on one side; else they share a rank. So a rank may hold a chain, A like B and B like
-C, although A and C can be told apart: they share it all the same, since no place in between is the one to cut at, and the table says so.
-After a shared rank the counting goes on with the number of those ahead: 1, 2, 2, 4.
+95 % interval of their paired difference lies beyond what the table rounds to 0, on one side; else they share a rank. So a rank may hold a
+chain, A like B and B like C, although A and C can be told apart: they share it all the same, since no place in between is the one to cut
+at; where that is so of the first and the last of a rank, the table says it. After a shared rank the counting goes on with the number of
+those ahead: 1, 2, 2, 4.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def rank(values: Mapping[str, Tensor], better: Literal["higher", "lower"], digit
     Args:
         values: name to values (N,), one for each image, the same images in the same order for all.
         better: whether higher or lower values are better.
-        digits: what the table prints after the decimal point. A difference that rounds to 0 there counts as none.
+        digits: what the table prints after the decimal point. An interval that begins at what rounds to 0 there is not beyond 0.
         seed: of the bootstrap.
 
     >>> import torch

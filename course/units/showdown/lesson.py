@@ -308,7 +308,7 @@ print(f"neighbours that the stored leaderboard compares, in all its tables: {loo
 #
 # {{ minutes 3 }}
 #
-# Here is the rule of the leaderboard: inpainters stand in the order of their means, and a neighbour gets a new rank *only if the interval of the paired difference lies beyond 0*. Read it once line by line, for the boxes:
+# Here is the rule of the leaderboard: inpainters stand in the order of their means, and a neighbour gets a new rank *only if the interval of the paired difference lies beyond 0* (by more than half of the last digit that the table prints). Read it once line by line, for the boxes:
 
 
 # %%
