@@ -110,9 +110,18 @@ def _what_is_wrong(image: Tensor, name: str) -> str:
     low, high = (float(value) for value in image.detach().aminmax())
     if low != low or high != high:
         return f"{name} holds NaN in {int(image.isnan().sum())} places; expected finite values in [0, 1]."
-    signed = low >= -1 and high <= 1
-    hint = "Scale [-1, 1] with (x + 1) / 2." if signed else "Scale 8-bit values with x / 255, or clamp with x.clamp(0, 1)."
-    return f"{name} has values from {low:.4g} to {high:.4g}; expected [0, 1]. {hint}"
+    hint = "Clamp what overshoots with x.clamp(0, 1)."  # as bicubic resizing does, or a rounding
+    if -1 <= low < -0.5 and high <= 1:
+        hint = "Scale [-1, 1] with (x + 1) / 2."
+    elif high > 2:
+        hint = "Scale 8-bit values with x / 255, or clamp with x.clamp(0, 1)."
+    return f"{name} has values from {_seen(low)} to {_seen(high)}; expected [0, 1]. {hint}"
+
+
+def _seen(value: float) -> str:
+    """Four digits, or as many as show that it is not 0 or 1."""
+    short = f"{value:.4g}"
+    return short if float(short) == value or float(short) not in (0, 1) else f"{value:.9g}"
 
 
 def as_mask(mask: Tensor, like: Tensor | None = None, name: str = "mask", *, values: bool = True) -> Tensor:
@@ -168,8 +177,9 @@ def as_pair(image: Tensor, mask: Tensor, *, channels: int | None = None, values:
 
 def as_blanked(image: Tensor, mask: Tensor, *, channels: int | None = None) -> tuple[Tensor, Tensor]:
     """A checked pair with 0 in the hole: what an inpainter may look at. Not even a NaN under the hole can matter then."""
-    image, mask = as_pair(image, mask, channels=channels, values=False)
-    return as_pair(torch.where(mask > 0, image, torch.zeros_like(image)), mask)
+    image = as_image(image, channels=channels, values=False)
+    mask = as_mask(mask, image)
+    return as_image(torch.where(mask > 0, image, torch.zeros_like(image))), mask
 
 
 def as_fillable(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -190,6 +200,7 @@ def check_maps(maps: Sequence[Tensor], image: Tensor) -> None:
     Raises:
         ValueError: something else.
     """
-    if isinstance(maps, Tensor) or not maps or any(m.dim() != 4 or len(m) != len(image) for m in maps):
-        got = describe(maps) if isinstance(maps, Tensor) else ", ".join(describe(m) for m in maps) or "nothing"
+    several = isinstance(maps, list | tuple)
+    if not several or not maps or any(not isinstance(m, Tensor) or m.dim() != 4 or len(m) != len(image) for m in maps):
+        got = (", ".join(describe(m) for m in maps) or "nothing") if several else describe(maps)
         raise ValueError(f"features returned {got} for {describe(image)}; expected a list of maps (B, C, H, W), one image each.")

@@ -30,7 +30,7 @@ def perceptual(prediction: Tensor, target: Tensor, *, features: Callable[[Tensor
         (B,), without unit; 0 where the network sees no difference, at most 4 for each map.
 
     Raises:
-        TypeError, ValueError: not images of one shape, or ``features`` answers something else than a list of maps.
+        TypeError, ValueError: not images of one shape, or ``features`` is no function or answers something else than a list of maps.
 
     Source: R. Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR 2018, eq. 1 with all weights 1.
 
@@ -42,6 +42,8 @@ def perceptual(prediction: Tensor, target: Tensor, *, features: Callable[[Tensor
     prediction, target = as_image(prediction, "prediction"), as_image(target, "target")
     if prediction.shape != target.shape:
         raise ValueError(f"prediction is {describe(prediction)}, target is {describe(target)}; expected the same shape.")
+    if not callable(features):
+        raise TypeError(f"features is {features!r}; expected a function image -> list of maps, such as features.load('measure').")
     pairs = list(zip(_maps(features, prediction), _maps(features, target), strict=True))
     distances = [(F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).flatten(1).mean(1) for a, b in pairs]
     return torch.stack(distances).sum(0)

@@ -80,13 +80,15 @@ def select(
             "a mask is given, but no region, so it is not clear which pixels are meant: pass region='hole', 'known' or 'boundary' with it, "
             "or region='all' (or no mask) for every pixel."
         )
+    if mask is not None:
+        mask = as_mask(mask, target)
     if region is None or region == "all":
         return prediction, target, None
     if region not in get_args(Region):
         raise ValueError(_EXPECTED.format(region))
     if mask is None:
         raise ValueError(f"region={region!r} needs the mask: pass mask=(B, 1, H, W), 1 = known, 0 = hole.")
-    chosen = region_pixels(as_mask(mask, target), region, width=width)
+    chosen = region_pixels(mask, region, width=width)
     empty = (chosen.flatten(1).amax(1) == 0).nonzero().flatten().tolist()
     if empty:
         raise ValueError(
@@ -97,8 +99,14 @@ def select(
 
 
 def probably_in_range(prediction: Tensor, target: Tensor) -> bool:
-    """As far as some 2,000 values of each tell, one of each image at least; an odd step walks through all rows, columns and channels."""
-    every = (min(target.numel() // 2048, target[0].numel()) - 1) | 1 if target.numel() > MANY else 1
+    """As far as some 2,000 values of each tell, one of each image at least.
+
+    The step has no factor in common with an image's channels, rows or columns, so that it walks through all of them: one that had would
+    see the same few columns for ever, a black frame for example.
+    """
+    one = target[0].numel()
+    most = min(target.numel() // 2048, one - 1) if target.numel() > MANY else 1
+    every = next((step for step in range(most, 1, -1) if math.gcd(step, one) == 1), 1)
     return in_range(torch.cat([prediction.flatten()[::every], target.flatten()[::every]]))
 
 

@@ -24,11 +24,15 @@ def similarity(x: Tensor, y: Tensor, data_range: float) -> Tensor:
             f"{WINDOW}. Measure smaller images by their errors alone."
         )
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    # Variances are differences of nearly equal numbers: 16-bit autocast would ruin them.
+    # Variances are differences of nearly equal numbers: 16-bit autocast would ruin them, and so would a bright picture of little contrast;
+    # they stay the same when one number is taken from all values.
     with torch.autocast(x.device.type, enabled=False):
+        level = y.detach().mean((-2, -1), keepdim=True)
+        x, y = x - level, y - level
         mean_x, mean_y, xx, yy, xy = _blur(torch.stack((x, y, x * x, y * y, x * y)))
         variances = xx - mean_x**2 + yy - mean_y**2
         covariance = xy - mean_x * mean_y
+        mean_x, mean_y = mean_x + level, mean_y + level
         return (2 * mean_x * mean_y + c1) * (2 * covariance + c2) / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))
 
 

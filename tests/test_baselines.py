@@ -263,6 +263,33 @@ def test_a_radius_out_of_range_is_refused(radius):
             inpaint(torch.rand(1, 3, 8, 8), torch.ones(1, 1, 8, 8), radius=radius)
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((0, 1 + 1e-6), r"from 0 to 1\.00000\d+; expected \[0, 1\]\. Clamp what overshoots"),  # not "from 0 to 1; expected [0, 1]"
+        ((-1e-7, 1), r"from -1e-07 to 1; .* Clamp what overshoots"),
+        ((-0.285, 1), r"from -0\.285 to 1; .* Clamp what overshoots"),  # a bicubic resize: (x + 1) / 2 would spoil the picture
+        ((-1, 1), r"Scale \[-1, 1\] with \(x \+ 1\) / 2"),
+        ((0, 255), "Scale 8-bit values with x / 255"),
+    ],
+)
+def test_the_advice_fits_what_is_wrong_with_the_values(values, message):
+    image = torch.full((1, 3, 8, 8), 0.5)
+    image[0, 0, 0, :2] = torch.tensor(values)
+    with pytest.raises(ValueError, match=message):
+        baselines.mean_fill(image, torch.ones(1, 1, 8, 8))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("value", [0.9999, 1e-9])
+def test_a_soft_mask_is_refused_beside_a_picture_of_16_bits_too(dtype, value):
+    mask = torch.ones(1, 1, 8, 8)
+    mask[..., 2:5, 2:5] = 0
+    mask[..., 3, 3] = value  # in 16 bits it would be 1, or 0
+    with pytest.raises(ValueError, match="expected only 1"):
+        baselines.mean_fill(torch.rand(1, 3, 8, 8).to(dtype), mask)
+
+
 def test_on_thin_lines_each_method_beats_the_one_before():
     """Published order: mean < fast marching < Navier-Stokes < biharmonic, on lines over real images."""
     from inpaintlib import data, masks

@@ -435,7 +435,15 @@ def test_halving_takes_the_mean_of_the_known_pixels():
         ("texture_synthesis", {"window": 6}, "window is 6"),
         ("texture_synthesis", {"tolerance": -0.1}, "tolerance is -0.1"),
         ("texture_synthesis", {"tolerance": float("nan")}, "tolerance is nan"),
-        ("texture_synthesis", {"reach": 0}, "reach is 0; expected at least 1 pixel"),
+        ("texture_synthesis", {"reach": 0}, "reach is 0; expected a whole number of pixels, at least 1"),
+        ("texture_synthesis", {"reach": 1.5}, "reach is 1.5"),
+        ("texture_synthesis", {"tolerance": math.inf}, "tolerance is inf"),
+        ("texture_synthesis", {"tolerance": None}, "tolerance is None"),
+        ("texture_synthesis", {"seed": None}, "seed is None; expected a whole number, at least 0"),
+        ("patch_match", {"seed": 1.5}, "seed is 1.5"),
+        ("nearest_patch", {"sharpness": None}, "sharpness is None"),
+        ("fast_marching", {"radius": "3"}, "radius is '3'; expected 1 to 100 pixels"),
+        ("navier_stokes", {"radius": True}, "radius is True"),
     ],
 )
 def test_options_out_of_range_are_refused(name, option, message):
@@ -449,3 +457,41 @@ def test_a_hole_without_a_rim_is_named():
         pyramid.depth(everything)
     with pytest.raises(ValueError, match="no known pixel"):
         next(patchmatch.offset_field(torch.rand(3, 8, 8), everything))
+
+
+COPYING = ("nearest_patch", "texture_synthesis", "exemplar", "patch_match")
+
+
+@pytest.fixture
+def photograph():
+    generator = torch.Generator().manual_seed(5)
+    blurred = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 30, 30, generator=generator), 7, 1)  # (1, 3, 24, 24)
+    mask = torch.ones(1, 1, 24, 24)
+    mask[..., 8:16, 8:16] = 0
+    return blurred, mask
+
+
+@pytest.mark.parametrize("name", COPYING)
+def test_autocast_does_not_touch_the_search(name, photograph):
+    expected = baselines.get(name)(*photograph)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(baselines.get(name)(*photograph), expected)
+
+
+@pytest.mark.parametrize("name", COPYING)
+def test_the_default_dtype_does_not_matter(name, photograph):
+    expected = baselines.get(name)(*photograph)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert (baselines.get(name)(*photograph) - expected).abs().max() < 1e-6
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_stripes_of_a_single_grey_level_are_told_apart_however_bright(bits):
+    level = 1 / (2**bits - 1)
+    stripes = (0.9 + level * (torch.arange(24) % 3)).double().expand(1, 3, 24, 24)
+    mask = torch.ones(1, 1, 24, 24)
+    mask[..., 9:15, 9:15] = 0
+    assert torch.equal(baselines.nearest_patch(stripes * mask, mask), stripes)

@@ -121,8 +121,12 @@ def test_perceptual_distance(shipped):
     torch.testing.assert_close(one, got[:1])
     with pytest.raises(ValueError, match="same shape"):
         metrics.perceptual(a, b[:2], features=network)
-    with pytest.raises(ValueError, match="expected a list of maps"):
-        metrics.perceptual(a, b, features=lambda image: image)
+    for answer in (lambda image: image, lambda image: None, lambda image: (image for _ in "a"), lambda image: [image.numpy()]):
+        with pytest.raises(ValueError, match="expected a list of maps"):
+            metrics.perceptual(a, b, features=answer)
+    for nothing in ("measure", None):
+        with pytest.raises(TypeError, match=f"features is {nothing!r}; expected a function"):
+            metrics.perceptual(a, b, features=nothing)
 
 
 class TestVGG:

@@ -65,6 +65,15 @@ def test_ssim_equals_scikit_image(shape, data_range):
     assert metrics.ssim(prediction, target, data_range=data_range).tolist() == pytest.approx(expected, abs=1e-12)
 
 
+def test_ssim_of_bright_pictures_of_little_contrast_is_exact_in_single_precision():
+    """A variance as a difference of two squares near 1 would lose what there is of it: errors of 2e-4."""
+    generator = torch.Generator().manual_seed(0)
+    target = 0.98 + 0.01 * torch.rand(50, 3, 11, 11, generator=generator)
+    prediction = (target + 0.002 * torch.randn(target.shape, generator=generator)).clamp(0, 1)
+    exact = metrics.ssim(prediction.double(), target.double(), data_range=1)
+    assert (metrics.ssim(prediction, target, data_range=1) - exact).abs().max() < 2e-6
+
+
 def test_ssim_map_equals_torchmetrics_mirrored_borders_included():
     _torchvision.load()  # torchmetrics imports torchvision, which needs this where its operators are missing
     from torchmetrics.functional.image import structural_similarity_index_measure
@@ -406,7 +415,7 @@ def test_a_wrong_scale_is_found_by_some_of_many_values(name):
             with pytest.raises(ValueError, match=r"target has values from .* expected \[0, 1\]"):
                 metric(fine, mixed)
     far = fine.clone()
-    values, every = far.view(-1), 149  # 307,200 values // 2,048, made odd
+    values, every = far.view(-1), 149  # 307,200 values // 2,048 are 150, which divides them
     values[96 * every], values[97 * every + 1] = 2, 3
     with pytest.raises(ValueError, match=r"prediction has values from 0\.5 to 3"):  # what it says is about all of them
         metric(far, fine)
@@ -419,6 +428,20 @@ def test_a_wrong_scale_is_found_by_some_of_many_values(name):
     far[place] = 3e38
     with pytest.raises(ValueError, match="prediction has values"):  # its error, or the sum of its errors, is beyond the largest number
         metric(far, fine)
+
+
+@pytest.mark.parametrize("shape", [(2100, 1, 29, 29), (1, 3, 683, 301), (1, 3, 1023, 1025)])
+def test_a_wrong_scale_is_found_whatever_the_size_and_however_black_the_frame(shape):
+    framed = torch.zeros(shape)
+    framed[..., 1:-1, 1:-1] = 128
+    with pytest.raises(ValueError, match="values from 0 to 128"):
+        metrics.mse(framed, framed)
+
+
+def test_the_mask_is_looked_at_though_no_region_needs_it():
+    prediction, target = images()
+    with pytest.raises(TypeError, match="mask is a str"):
+        metrics.mse(prediction, target, mask="lines", region="all")
 
 
 @pytest.mark.parametrize(("metric", "options"), [(metrics.dice, {}), (metrics.ssim, {"data_range": 1}), (metrics.psnr, {"data_range": 2})])

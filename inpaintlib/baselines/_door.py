@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from inpaintlib._check import as_fillable
 
-__all__ = ["check_patch", "copy_each", "fill_each"]
+__all__ = ["centred", "check_number", "check_patch", "check_seed", "check_whole", "copy_each", "fill_each"]
 
 
 def fill_each(image: Tensor, mask: Tensor, fill: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Tensor:
@@ -34,19 +35,41 @@ def copy_each(image: Tensor, mask: Tensor, find: Callable[[Tensor, Tensor, int],
     """Fill one image after another with copies of its own known pixels.
 
     ``find`` gets a picture (C, H, W), float32 on the CPU and zero in the hole, its hole (H, W) bool, and its place in the batch; it
-    answers, (H, W) long, which pixel (y * W + x) each pixel is a copy of, itself where it is known.
+    answers, (H, W) long, which pixel (y * W + x) each pixel is a copy of, itself where it is known. The picture comes less the mean of its
+    known pixels: no difference of patches changes, but their squares, from which it is computed, grow small enough to be exact.
     """
     image, mask = as_fillable(image, mask)
     holes = (mask[:, 0] == 0).cpu()  # (B, H, W)
-    pictures = image.detach().to("cpu", torch.float32)
+    pictures = image.detach().to("cpu", torch.float64)
     results = []
     for i, (picture, hole) in enumerate(zip(pictures, holes, strict=True)):
         result = image[i]
         if hole.any():
-            source = find(picture.masked_fill(hole, 0), hole, i).flatten()
+            source = find(centred(picture, hole).float().masked_fill(hole, 0), hole, i).flatten()
             result = result.flatten(1)[:, source.to(image.device)].view_as(result)  # in the image's own dtype: bit for bit
         results.append(result)
     return torch.stack(results)
+
+
+def centred(picture: Tensor, hole: Tensor) -> Tensor:
+    """A picture (C, H, W) less the mean of its known pixels, channel by channel."""
+    return picture - picture[:, ~hole].mean(1)[:, None, None]
+
+
+def check_number(value: float, name: str, low: float, high: float, meaning: str) -> None:
+    """An option that is a number from ``low`` to ``high``; ``meaning`` is how the error says so."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not low <= value <= high:
+        raise ValueError(f"{name} is {value!r}; expected {meaning}.")
+
+
+def check_whole(value: int, name: str, meaning: str = "a whole number, at least 1", low: int = 1) -> None:
+    """An option that counts."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < low:
+        raise ValueError(f"{name} is {value!r}; expected {meaning}.")
+
+
+def check_seed(seed: int) -> None:
+    check_whole(seed, "seed", "a whole number, at least 0", low=0)
 
 
 def check_patch(patch: int, name: str = "patch") -> int:

@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaintlib.baselines._door import check_patch, copy_each
+from inpaintlib.baselines._door import check_number, check_patch, copy_each
 from inpaintlib.baselines.pyramid import grow
 
 __all__ = ["Layer", "Sources", "Windows", "falloff", "nearest_patch"]
@@ -100,10 +100,9 @@ def falloff(radius: int, sharpness: float) -> Tensor:
             [1., 1., 1.],
             [1., 1., 1.]])
     """
-    if not 0 <= sharpness <= 20:
-        raise ValueError(f"sharpness is {sharpness!r}; expected 0 (all pixels weigh alike) to 20 (next to nothing but the centre).")
+    check_number(sharpness, "sharpness", 0, 20, "0 (all pixels weigh alike) to 20 (next to nothing but the centre)")
     side = 2 * radius + 1
-    bell = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) * sharpness / side) ** 2)
+    bell = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=torch.float32) * sharpness / side) ** 2)
     return bell[:, None] * bell
 
 
@@ -143,9 +142,10 @@ class Sources:
         kernels = torch.cat((-2 * weights * patches, weights), 1)  # (n, C + 1, side, side)
         kernels = kernels.contiguous(memory_format=torch.channels_last)
         own = (weights * patches.square()).flatten(1).sum(1, keepdim=True)
-        found = F.conv2d(self.expected, kernels)
-        if wanted is not None:
-            found += F.conv2d(self.gaps, wanted * self._chance)
+        with torch.autocast("cpu", enabled=False):  # it would compare in 16 bits
+            found = F.conv2d(self.expected, kernels)
+            if wanted is not None:
+                found += F.conv2d(self.gaps, wanted * self._chance)
         return found[0].flatten(1).add_(own).add_(self._barred)  # in place: these are large
 
     def nearest(self, *query: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpaintlib._check import as_fillable
-from inpaintlib.baselines._door import check_patch
+from inpaintlib.baselines._door import centred, check_patch, check_seed, check_whole
 from inpaintlib.baselines.patches import Sources, nearest_patch
 from inpaintlib.baselines.pyramid import depth, double, double_offsets, grow, halve
 
@@ -88,9 +88,9 @@ def patch_match(
     """
     image, mask = as_fillable(image, mask)
     radius = check_patch(patch)
-    for name, value in (("passes", passes), ("rounds", rounds)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is {value!r}; expected a whole number, at least 1.")
+    check_whole(passes, "passes")
+    check_whole(rounds, "rounds")
+    check_seed(seed)
     holes = (mask[:, 0] == 0).cpu()  # (B, H, W)
     filled = image.detach().to("cpu", torch.float32)
     results = []
@@ -148,6 +148,7 @@ class _Search:
 
     def __init__(self, picture: Tensor, hole: Tensor, radius: int, generator: torch.Generator | None) -> None:
         self.shape, self._generator = hole.shape, generator
+        picture = centred(picture, hole)
         touching = grow(hole, radius)
         self.rows, self.columns = touching.nonzero(as_tuple=True)  # (N,) each
         self._number = torch.full(hole.shape, -1).masked_scatter(touching, torch.arange(len(self.rows)))
@@ -203,7 +204,7 @@ class _Search:
         return self.rows + offsets[0, self.rows, self.columns], self.columns + offsets[1, self.rows, self.columns]
 
     def match(self) -> Match:
-        offsets, cost = torch.zeros((2, *self.shape), dtype=torch.long), torch.zeros(self.shape)
+        offsets, cost = torch.zeros((2, *self.shape), dtype=torch.long), self.cost.new_zeros(self.shape)
         offsets[:, self.rows, self.columns] = torch.stack((self.row - self.rows, self.column - self.columns))
         cost[self.rows, self.columns] = self.cost
         return Match(offsets, cost)

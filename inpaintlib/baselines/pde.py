@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from inpaintlib._check import as_fillable
-from inpaintlib.baselines._door import fill_each
+from inpaintlib.baselines._door import check_number, fill_each
 
 __all__ = ["biharmonic", "fast_marching", "mean_fill", "navier_stokes"]
 
@@ -56,7 +56,8 @@ def fast_marching(image: Tensor, mask: Tensor, *, radius: float = 3) -> Tensor:
     Args:
         image: float (B, C, H, W) in [0, 1].
         mask: (B, 1, H, W), 1 = known, 0 = hole.
-        radius: of the neighbourhood that each mean is taken over, in pixels, 1 to 100. On thin lines 1 or 2 is a little better.
+        radius: of the neighbourhood that each mean is taken over, in pixels, 1 to 100. On thin lines 2 is a little better; for
+            :func:`navier_stokes` 1 is.
 
     Returns:
         (B, C, H, W), known pixels unchanged.
@@ -83,8 +84,8 @@ def navier_stokes(image: Tensor, mask: Tensor, *, radius: float = 3) -> Tensor:
 def biharmonic(image: Tensor, mask: Tensor) -> Tensor:
     """Lay the smoothest surface through the known pixels: the solution of the biharmonic equation in the hole (scikit-image).
 
-    Value and slope go over the rim without a step, which is why it leads on thin lines; in a large hole nothing but a smooth
-    gradient remains. Filled values stay between the smallest and the largest known value of their channel.
+    Value and slope go over the rim without a step, which is why it leads the methods that learn nothing on thin lines; in a large hole
+    nothing but a smooth gradient remains. Filled values stay between the smallest and the largest known value of their channel.
 
     Args:
         image: float (B, C, H, W) in [0, 1].
@@ -107,8 +108,7 @@ def biharmonic(image: Tensor, mask: Tensor) -> Tensor:
 def _opencv(image: Tensor, mask: Tensor, radius: float, method: str) -> Tensor:
     import cv2
 
-    if not 1 <= radius <= 100:
-        raise ValueError(f"radius is {radius!r}; expected 1 to 100 pixels.")
+    check_number(radius, "radius", 1, 100, "1 to 100 pixels")
 
     def fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
         # A frame of one more pixel of hole: without it OpenCV is off by one along the edges, and reads pixels under the hole while

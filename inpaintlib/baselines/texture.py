@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from inpaintlib.baselines._door import check_patch, copy_each
+from inpaintlib.baselines._door import check_number, check_patch, check_seed, check_whole, copy_each
 from inpaintlib.baselines.patches import Sources, Windows, falloff
 from inpaintlib.baselines.pyramid import extent, grow
 
@@ -57,10 +57,10 @@ def texture_synthesis(
     True
     """
     radius = check_patch(window, "window")
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance is {tolerance!r}; expected 0 (the best match only) or more, 0.1 for 10 %.")
-    if reach is not None and reach < 1:
-        raise ValueError(f"reach is {reach!r}; expected at least 1 pixel, or None for the whole picture.")
+    check_number(tolerance, "tolerance", 0, 1e6, "0 (the best match only) or more, 0.1 for 10 %")
+    if reach is not None:
+        check_whole(reach, "reach", "a whole number of pixels, at least 1, or None for the whole picture")
+    check_seed(seed)
 
     def find(picture: Tensor, hole: Tensor, index: int) -> Tensor:
         near = _surroundings(hole, reach)
@@ -74,7 +74,7 @@ def texture_synthesis(
 
 def _synthesise(picture: Tensor, hole: Tensor, radius: int, tolerance: float, generator: torch.Generator) -> Tensor:
     """Which pixel (y * W + x) each pixel is a copy of, (H, W). Each pixel has its own two chance numbers, whatever the order."""
-    order, choice = torch.rand((2, *hole.shape), generator=generator)
+    order, choice = torch.rand((2, *hole.shape), generator=generator, dtype=torch.float32)
     weight = falloff(radius, 6.4)
     sources, windows = Sources(picture, hole, radius), Windows(picture, hole, radius)
     source = torch.arange(hole.numel()).view(hole.shape)
