@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from pathlib import Path
 from typing import IO, Any
 
 from torch import Tensor
 
-__all__ = ["DamagedError", "lock", "read_safetensors", "unshared", "write_atomically"]
+__all__ = ["DamagedError", "lock", "pack_safetensors", "read_safetensors", "write_atomically"]
+
+_UNSIGNED = "0" * 64  # what stands in the place of the checksum while it is taken
+_SIGNED = re.compile(rb'"sha256":"([^"]*)"')  # within other words of the header the quotes are escaped
 
 
 class DamagedError(ValueError):
@@ -56,7 +61,22 @@ def lock(file: IO[Any]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def pack_safetensors(tensors: dict[str, Tensor], words: dict[str, str]) -> bytes:
+    """The bytes of a safetensors file from tensors and the words for its header, among which it puts a checksum.
+
+    The checksum ``sha256`` is that of the whole file, header included, with 64 zeros in its own place.
+    """
+    from safetensors.torch import save
+
+    data = save(_unshared(tensors), metadata={**words, "sha256": _UNSIGNED})
+    return data.replace(_checksum_word(_UNSIGNED), _checksum_word(hashlib.sha256(data).hexdigest()), 1)
+
+
+def _checksum_word(digest: str) -> bytes:
+    return b'"sha256":"%s"' % digest.encode()
+
+
+def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors with no memory in common, as safetensors wants them: of tied weights each name gets a copy."""
     seen: set[int] = set()
     apart: dict[str, Tensor] = {}
@@ -67,27 +87,53 @@ def unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return apart
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of a safetensors file, and the words in its header.
+def read_safetensors(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file, and the words in its header, once its checksum has been seen to fit.
+
+    Args:
+        path: the file.
+        sha256: the checksum of the file, for one that holds none because it is from before they did. Without either it is read as it is.
 
     Raises:
-        DamagedError: a pickle, which is never opened, or a file that is cut off or something else altogether.
+        DamagedError: a pickle, which is never opened, or a file that is cut off, damaged, or something else altogether.
         OSError: it cannot be read at all.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     with open(path, "rb") as file:
         head = file.read(9)
     # A safetensors file begins with the length of its JSON header, whose first byte may happen to be that of a pickle.
-    ours = head[8:] == b"{" and 8 + int.from_bytes(head[:8], "little") <= path.stat().st_size
+    size = path.stat().st_size
+    ours = head[8:] == b"{" and 8 + int.from_bytes(head[:8], "little") <= size
     if not ours and (head[:1] == b"\x80" or head[:2] == b"PK"):  # the first bytes of a bare pickle, and of torch.save's zip
         raise DamagedError(
             "is a pickle (what torch.save writes). Opening one can run code that somebody hid in it, so it is not opened. "
             "Where you trust its origin, turn it into safetensors with safetensors.torch.save_file"
         )
+    if ours:
+        _verify(path, sha256)
     opened: Any
     try:
         with safe_open(path, framework="pt") as opened:
             return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata() or {}  # noqa: SIM118 (it is no dict)
-    except (SafetensorError, ValueError) as error:
-        raise DamagedError(f"is cut off or damaged ({path.stat().st_size:,} bytes; {error})") from None
+    except OSError:
+        raise
+    except Exception as error:  # whatever a reader may stumble over
+        raise DamagedError(f"is cut off or damaged ({size:,} bytes; {error})") from None
+
+
+def _verify(path: Path, sha256: str | None) -> None:
+    """Raise where a file's bytes are not those that its checksum, inside or given, was taken of."""
+    with open(path, "rb") as file:
+        head = file.read(8)
+        head += file.read(int.from_bytes(head, "little"))
+        signed = _SIGNED.search(head)
+        if signed is None and sha256 is None:
+            return
+        if signed:
+            sha256 = signed[1].decode(errors="replace")
+            head = head.replace(signed[0], _checksum_word(_UNSIGNED), 1)
+        found = hashlib.file_digest(file, lambda: hashlib.sha256(head)).hexdigest()
+    if found != sha256:
+        told = str(sha256)[:16]
+        raise DamagedError(f"is cut off or damaged ({path.stat().st_size:,} bytes; their SHA-256 is {found[:16]}..., not {told}...)")

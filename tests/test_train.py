@@ -171,6 +171,24 @@ def test_channels_last_is_only_another_order_in_memory():
     torch.testing.assert_close(two(image, mask), one(image, mask), rtol=1e-4, atol=1e-5)
 
 
+def test_the_order_in_memory_is_the_one_asked_for_or_that_of_the_model(tmp_path):
+    def made(last: bool) -> TinyNet:
+        return tiny().to(memory_format=torch.channels_last if last else torch.contiguous_format)
+
+    for last, asked, expected in (
+        (True, False, False), (True, True, True), (True, None, True), (False, False, False), (False, True, True), (False, None, False),
+    ):  # fmt: skip
+        model = made(last)
+        short(model, epochs=1, channels_last=asked)
+        assert model.first.weight.is_contiguous(memory_format=torch.channels_last) == expected
+        assert model.first.weight.is_contiguous() != expected
+    whole, resumed = made(True), made(True)
+    short(whole, channels_last=False)
+    short(made(True), channels_last=False, out=tmp_path, callbacks=[StopAfter(8)])
+    short(resumed, channels_last=False, out=tmp_path, resume=True)
+    assert same(resumed, whole)
+
+
 # -- learning rates
 
 

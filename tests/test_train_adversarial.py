@@ -459,6 +459,10 @@ def test_both_stages_are_compared_by_the_plain_loop_too():
         (TypeError, "critic is a str; expected a network such as", {"critic": "sn_patch"}),
         (TypeError, "critic is a dict; expected a network", {"critic": {}}),
         (TypeError, "critic is a Conv2d, whose forward takes (input: torch.Tensor)", {"critic": nn.Conv2d(3, 1, 3)}),
+        *(
+            (ValueError, f"a critic is called {name!r}; expected a name without a dot", {"critic": {name: judge()}})
+            for name in ("train", "items", "options", "name", "a.b", "", 3)
+        ),
         (TypeError, "penalty_in_hole is 1; expected True or False", {"penalty_in_hole": 1}),
         (ValueError, "batch norm (norm of the critic tiny_critic) mixes", {"critic": judge("batch"), "adversarial": "wgan_gp"}),
         (ValueError, "lr is -1", {"lr": -1}),
@@ -469,6 +473,22 @@ def test_settings_that_cannot_work_say_why(error, message, change):
     settings = {"critic": judge()} | change
     with pytest.raises(error, match=says(message)):
         play(tiny(), **settings)
+
+
+@pytest.mark.parametrize("name", ["adversarial", "critic", "penalty", "accuracy_real", "accuracy_fake", "variety", "step", "loss"])
+def test_a_term_with_the_name_of_a_column_of_the_game_is_refused(name):
+    def loss(p, t, m):
+        return {name: losses.hole_l1(p, t, m), "valid": losses.valid_l1(p, t, m)}
+
+    with pytest.raises(ValueError, match=f"returned a term '{name}', but a row of the history has a '{name}' already"):
+        play(tiny(), judge(), loss=loss)
+
+
+def test_a_term_may_be_called_as_a_column_is_where_two_critics_judge():
+    terms = play(tiny(), {"one": judge()}, epochs=1, loss=lambda p, t, m: {"adversarial.one": losses.hole_l1(p, t, m)})
+    assert "adversarial.one" in terms
+    with pytest.raises(ValueError, match=r"returned a term 'adversarial\.one'"):
+        play(tiny(), {"one": judge(), "two": judge()}, loss=lambda p, t, m: {"adversarial.one": losses.hole_l1(p, t, m)})
 
 
 def test_a_critic_that_answers_something_else_is_told_what_is_expected():

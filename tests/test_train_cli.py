@@ -227,7 +227,7 @@ def test_a_mixture_of_masks_is_measured_family_by_family(tmp_path, capsys):
     [
         (["unet"], "there is no model 'unet'"),
         (["partial_unet", "--option", "depth"], "expected KEY=VALUE"),
-        (["partial_unet", "--option", "depth=3"], "partial_unet does not take"),
+        (["partial_unet", "--option", "depth=3"], "partial_unet does not take 'depth'; its options are width, "),
         (["partial_unet", "--masks", "scratches"], "expected one of lines, strokes"),
         (["partial_unet", "--masks", "lines+scratches"], "'scratches'"),
         (["partial_unet", "--loss", "hole_l3"], "hole_l3"),
@@ -271,6 +271,8 @@ def test_options_are_read_as_python_reads_them():
     assert cli.parse_options(["a=1", "b=2.5", "c=False", "d=(1, 2)", "e=None", "f=wide", "g='1'"]) == {
         "a": 1, "b": 2.5, "c": False, "d": (1, 2), "e": None, "f": "wide", "g": "1",
     }
+    for word in ("on", "yes", "true", "off", "no", "false"):
+        assert all(cli.parse_options([f"a={case}"])["a"] is (word in ("on", "yes", "true")) for case in (word, word.upper(), word.title()))
 
 
 # -- shipped weights

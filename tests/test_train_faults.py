@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import pickle
 import random
@@ -20,7 +22,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from inpaintlib import losses, masks, train
-from inpaintlib._files import read_safetensors, write_atomically
+from inpaintlib._files import pack_safetensors, read_safetensors, write_atomically
 from inpaintlib.train.checkpoint import load_checkpoint
 from tests.training import StopAfter, TinyNet, checkpoint, noise, one_thread, same, short, tiny
 
@@ -226,6 +228,53 @@ def test_a_checkpoint_cut_off_anywhere_is_refused_by_name(begun, full):
         short(tiny(), out=begun, resume=True)
     last.write_bytes(whole)
     short(tiny(), out=begun, resume=True)
+
+
+def flipped(whole: bytes, bit: int) -> bytes:
+    return whole[: bit // 8] + bytes([whole[bit // 8] ^ 1 << bit % 8]) + whole[bit // 8 + 1 :]
+
+
+def test_a_checkpoint_with_a_single_flipped_bit_is_refused_by_name(begun, full):
+    """But for the few bits that spell the checksum's name: without them the file is one from before there was a checksum."""
+    last = begun / "last.safetensors"
+    whole = last.read_bytes()
+    name = whole.index(b'"sha256"')
+    bits = {0, 8 * len(whole) - 1, 8 * (name + 20)} | {random.randrange(8 * len(whole)) for _ in range(1000 if full else 60)}
+    bits |= {random.randrange(8 * (8 + int.from_bytes(whole[:8], "little"))) for _ in range(1000 if full else 60)}
+    for bit in bits - set(range(8 * name, 8 * (name + 10))):
+        last.write_bytes(flipped(whole, bit))
+        with pytest.raises(train.CheckpointError, match=says(str(last), "damaged", "its checkpoint cannot be used")):
+            load_checkpoint(last)
+    last.write_bytes(flipped(whole, 8 * (name + 2)))
+    assert same(load_checkpoint(last)[0], checkpoint(begun)[0])
+
+
+def test_a_damaged_checkpoint_without_a_checksum_is_refused_too_where_it_makes_no_sense(begun):
+    tensors, state = checkpoint(begun)
+    last = begun / "last.safetensors"
+    save_file(tensors, last, metadata={"state": json.dumps(state)})
+    whole = last.read_bytes()
+    for word in (b"must_match", b"counters", b"optimizer", b"callbacks", b"scalars", b"options", b"epochs"):
+        last.write_bytes(flipped(whole, 8 * (whole.index(b'\\"%s\\"' % word) + 3)))
+        if word == b"epochs":  # only a setting that may change
+            with pytest.warns(UserWarning, match="other settings"):
+                short(tiny(), out=begun, resume=True, callbacks=[StopAfter(9)])
+        else:
+            with pytest.raises(train.CheckpointError, match=says(str(last), "damaged", "its checkpoint cannot be used")):
+                short(tiny(), out=begun, resume=True)
+    for words in ("[]", "3", "{", '{"format": 1}'):
+        save_file(tensors, last, metadata={"state": words})
+        with pytest.raises(train.CheckpointError, match="no checkpoint of a run"):
+            load_checkpoint(last)
+
+
+def test_the_checksum_is_that_of_the_file_with_zeros_in_its_place(tmp_path):
+    words = {"trap": '"sha256":"' + 64 * "0" + '"'}
+    write_atomically(tmp_path / "a", pack_safetensors({"weight": torch.arange(3)}, words))
+    tensors, found = read_safetensors(tmp_path / "a")
+    assert tensors["weight"].tolist() == [0, 1, 2] and found["trap"] == words["trap"]
+    unsigned = (tmp_path / "a").read_bytes().replace(found["sha256"].encode(), 64 * b"0")
+    assert hashlib.sha256(unsigned).hexdigest() == found["sha256"]
 
 
 def test_other_safetensors_and_no_file_are_told_apart(begun):
@@ -475,6 +524,7 @@ def test_no_images_at_all():
         (TypeError, "loss is a str; expected a function", {"loss": "hole_l1"}),
         (ValueError, "mask has values from 0 to 255", {"masks": lambda n, s, generator=None: 255 * masks.lines(n, s, generator=generator)}),
         (ValueError, "expected one channel", {"masks": lambda n, s, generator=None: torch.ones(n, 3, s, s)}),
+        (TypeError, "masks drew an ndarray of shape (8, 1, 16, 16)", {"masks": lambda n, s, generator=None: np.ones((n, 1, s, s))}),
         (ValueError, "height and width (8, 8), the image (16, 16)", {"masks": lambda n, s, generator=None: torch.ones(n, 1, 8, 8)}),
     ],
 )
@@ -491,9 +541,14 @@ def test_settings_that_cannot_work_say_why(error, message, change):
         (ValueError, "returned no terms", lambda p, t, m: {}),
         (ValueError, "shape (8,) and dtype float32 as 'loss'; expected one number", lambda p, t, m: (p - t).abs().mean((1, 2, 3))),
         (ValueError, "no gradient flows", lambda p, t, m: losses.hole_l1(p.detach(), t, m)),
-        (ValueError, "has a 'step' already", lambda p, t, m: {"step": losses.hole_l1(p, t, m)}),
+        *(
+            (ValueError, f"returned a term {name!r}, but a row of the history has a {name!r} already", lambda p, t, m, name=name: {
+                "hole": losses.hole_l1(p, t, m), name: losses.valid_l1(p, t, m),
+            })
+            for name in ("step", "epoch", "seconds", "lr", "images_per_second", "loss")
+        ),
     ],
-)
+)  # fmt: skip
 def test_a_loss_that_is_no_number_is_named(error, message, loss):
     with pytest.raises(error, match=says(message)):
         short(tiny(), loss=loss)
@@ -536,7 +591,16 @@ def test_frozen_layers_stay_as_they_are():
 
 
 def test_early_stopping_on_a_column_that_never_comes_lets_the_run_end():
-    assert short(tiny(), callbacks=[train.EarlyStopping("psnr_composited", patience=1)]).stopped_by == "all epochs done"
+    with pytest.warns(UserWarning, match=says("waits for 'psnr_composited'", "at the end", "step, epoch, seconds, loss, lr")) as said:
+        history = short(tiny(), callbacks=[train.EarlyStopping("psnr_composited", patience=1)])
+    assert history.stopped_by == "all epochs done" and len(said) == 1
+    watch = [train.Evaluate(noise(9, seed=8), masks.lines), train.EarlyStopping("psnr", patience=1)]
+    with pytest.warns(UserWarning, match=says("waits for 'psnr'", "so far", "psnr_raw, mae_raw, psnr_composited")) as said:
+        short(tiny(), callbacks=watch)
+    assert len(said) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        short(tiny(), callbacks=[watch[0], train.EarlyStopping("psnr_raw", patience=9), train.EarlyStopping("loss", patience=9)])
     with pytest.raises(ValueError, match='expected "max" or "min"'):
         train.EarlyStopping(mode="up")
     for patience in (0, -1, 2.5):
@@ -578,6 +642,26 @@ def test_ctrl_c_in_a_notebook_finishes_the_step_and_saves(tmp_path):
     assert same(model, other)
     with pytest.raises(KeyboardInterrupt, match="not saved, since no folder"):
         short(tiny(), callbacks=[Press()])
+
+
+def test_a_first_ctrl_c_during_the_last_evaluation_is_not_taken_for_a_second(tmp_path):
+    import signal
+
+    class Press(train.Callback):
+        def __init__(self, times):
+            self.times = times
+
+        def on_end(self, run):
+            for _ in range(self.times):
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt, match=says("stopped after step 18; saved in", str(tmp_path))):
+        short(tiny(), callbacks=[Press(1)], out=tmp_path)
+    assert checkpoint(tmp_path)[1]["counters"]["step"] == 18
+    assert short(tiny(), out=tmp_path, resume=True).stopped_by == "all epochs done"
+    with pytest.raises(KeyboardInterrupt, match="stopped at once"):
+        short(tiny(), callbacks=[Press(2)], out=tmp_path / "other")
+    assert not (tmp_path / "other/last.safetensors").exists()
 
 
 def test_importing_train_does_not_import_what_it_may_never_need():

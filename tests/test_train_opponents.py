@@ -51,7 +51,7 @@ def checkpoint_words(path):
     ("message", "words"),
     [
         ("there is no critic 'judge'; expected one of context", ["--adversarial", "bce", "--critic", "judge"]),
-        ("sn_patch does not take {'size': 32, 'depth': 3}", ["--adversarial", "hinge", "--critic-option", "depth=3"]),
+        ("sn_patch does not take 'depth'; its options are size, width", ["--adversarial", "hinge", "--critic-option", "depth=3"]),
         ("expected --adversarial with one of bce, hinge, wgan_gp", ["--critic", "global"]),
         ("mixes the samples", ["--adversarial", "wgan_gp", "--critic", "context", "--critic-option", "width=2"]),
     ],

@@ -10,6 +10,7 @@ import warnings
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from inpaintlib import masks, train
@@ -60,6 +61,59 @@ def test_options_that_json_does_not_know_are_kept_in_words(tmp_path):
     short(Odd(), out=tmp_path, resume=True, callbacks=[StopAfter(8)])
     with pytest.raises(train.CheckpointError, match=r"dtype was torch\.float32, is torch\.float16"):
         short(Odd(torch.float16), out=tmp_path, resume=True)
+
+
+# -- other parameters trained than before
+
+
+def partly(*frozen: str) -> TinyNet:
+    """The tiny network, with some of its parameters frozen."""
+    model = tiny()
+    for name in frozen:
+        model.get_parameter(name).requires_grad_(False)
+    return model
+
+
+def test_a_run_that_trains_other_parameters_than_before_is_refused_by_their_names(tmp_path):
+    short(partly("first.bias", "norm.weight"), out=tmp_path, callbacks=[StopAfter(4)])
+    for frozen, message in (
+        ((), r"trained 4 parameters of the model, this run trains 6 of them \(first\.bias, norm\.weight only now\)\. Freeze the same"),
+        (("first.bias", "last.bias"), r"\(last\.bias only then; norm\.weight only now\)"),
+        (("first.bias", "norm.weight", "last.weight"), r"\(last\.weight only then\)"),
+    ):
+        with pytest.raises(train.CheckpointError, match=message):
+            short(partly(*frozen), out=tmp_path, resume=True)
+    resumed, whole = partly("first.bias", "norm.weight"), partly("first.bias", "norm.weight")
+    short(resumed, out=tmp_path, resume=True)
+    short(whole)
+    assert same(resumed, whole)
+
+
+def test_groups_of_parameters_in_another_order_are_noticed(tmp_path):
+    def sgd(turn: int):
+        def make(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+            return torch.optim.SGD([{"params": part} for part in (parameters[:2], parameters[2:])][::turn], lr, momentum=0.9)
+
+        return make
+
+    short(tiny(), out=tmp_path, optimizer=sgd(1), callbacks=[StopAfter(4)])
+    with pytest.raises(train.CheckpointError, match="in another order, or other groups"):
+        short(tiny(), out=tmp_path, optimizer=sgd(-1), resume=True)
+    short(tiny(), out=tmp_path, optimizer=sgd(1), resume=True)
+
+
+def test_a_checkpoint_from_before_the_names_were_written_down_goes_on_if_it_can(tmp_path):
+    short(partly("first.bias"), out=tmp_path, callbacks=[StopAfter(4)])
+    tensors, state = checkpoint(tmp_path)
+    del state["trained"]
+    save_file(tensors, tmp_path / "last.safetensors", metadata={"state": json.dumps(state)})
+    for frozen in (("first.weight",), ("first.bias", "norm.weight", "last.weight", "last.bias")):
+        with pytest.raises(train.CheckpointError, match=r"now.*frozen.*its checkpoint cannot be used"):
+            short(partly(*frozen), out=tmp_path, resume=True)
+    resumed, whole = partly("first.bias"), partly("first.bias")
+    short(resumed, out=tmp_path, resume=True)
+    short(whole)
+    assert same(resumed, whole)
 
 
 # -- tied weights

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -11,7 +12,7 @@ from torch import nn
 from inpaintlib import baselines, data, evaluation, losses, masks, metrics, models, train
 from inpaintlib.features import train as features_train
 from inpaintlib.train import schedules
-from tests.training import TinyNet, noise, one_thread, short, tiny
+from tests.training import TinyNet, judge, noise, one_thread, play, same, short, tiny
 
 pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 NAN, INF = float("nan"), float("inf")
@@ -62,6 +63,35 @@ NUMBERS = [
 def test_numbers_that_are_none_or_too_small_or_too_large(change, message):
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
         short(tiny(), **change)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    numbers: dict[str, Any] = {"batch_size": np.int64(8), "epochs": np.float32(1), "log_every": np.int32(3), "lr": np.float32(0.5**9)}
+    numbers |= {"seed": np.uint8(1), "ema": np.float32(0.75), "clip": np.int64(2), "checkpoint_seconds": np.int64(60)}
+    model, twin = tiny(), tiny()
+    watch = [train.Evaluate(noise(9), masks.boxes, count=np.int64(4), every=np.float32(1)), train.EarlyStopping(patience=np.int64(3))]
+    short(model, out=tmp_path, callbacks=watch, **numbers)
+    short(twin, **{name: value.item() for name, value in numbers.items()})
+    assert same(model, twin)
+    short(tiny(), out=tmp_path, resume=True, **{name: value.item() for name, value in numbers.items()})
+    play(tiny(), judge(), epochs=1, critic_steps=np.int64(2), critic_lr=np.float32(1e-3), adversarial_weight=np.int64(0))
+    for value in (np.float64(2.5), np.float32(2.5)):
+        with pytest.raises(ValueError, match=r"batch_size is .*2\.5.*; expected a whole number"):
+            short(tiny(), batch_size=value)
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -0.5, None])
+def test_a_schedule_that_breaks_on_the_way_is_named(value):
+    def slope(fraction: float, epoch: float) -> Any:
+        return value if fraction > 0.5 else 1.0
+
+    with pytest.raises(ValueError, match=f"schedule is slope, which gives {value!r} at step 11, with 56% of the run done; expected"):
+        short(tiny(), schedule=slope)
+
+
+def test_held_out_masks_that_are_no_tensors_are_named():
+    with pytest.raises(TypeError, match=r"masks drew an ndarray .*; expected a tensor \(9, 1, 16, 16\), 1 = known\. Convert it"):
+        train.Evaluate(noise(9), lambda count, size, generator=None: np.ones((count, 1, size, size)))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from inpaintlib import evaluation, masks, train
 from inpaintlib._turns import Turns, shared_turns, turns_of
 from inpaintlib.models.base import Inpainter
 from inpaintlib.train.chance import chance
-from tests.training import StopAfter, TinyNet, checkpoint, noise, one_thread, same, short, tiny
+from tests.training import StopAfter, TinyNet, checkpoint, judge, noise, one_thread, play, same, short, tiny
 
 pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 
@@ -160,6 +160,14 @@ def test_a_loss_that_is_no_number_ends_the_thread_and_frees_the_model():
     assert model.inpaint(image, mask).shape == image.shape and not model.training
 
 
+def test_every_game_is_played_in_a_thread_as_in_the_main_one():
+    """The gradient penalty of "wgan_gp" draws its points with ``generator=None``, said in so many words."""
+    one, two = tiny(), tiny()
+    play(one, judge(), epochs=1, adversarial="wgan_gp")
+    beside(lambda: play(two, judge(), epochs=1, adversarial="wgan_gp"), lambda: time.sleep(0.001))
+    assert same(one, two)
+
+
 # -- chance
 
 
@@ -174,6 +182,11 @@ def draws() -> list[Tensor]:
         torch.empty(20).bernoulli_(0.3), torch.bernoulli(torch.full((9,), 0.5)), torch.multinomial(torch.ones(6), 3),
         torch.normal(0.0, 1.0, (3,)), torch.normal(torch.zeros(3), torch.ones(3)), torch.empty(3).exponential_(),
         torch.zeros(4).random_(5), torch.rand(2, generator=torch.Generator().manual_seed(0)),
+        torch.dropout(x, p=0.5, train=True), torch.dropout(x, 0.5, train=False), torch.rand(3, generator=None), masks.lines(2, 32),
+        *noise(9).batches(4), nn.init.trunc_normal_(torch.empty(9)), nn.MultiheadAttention(4, 2).in_proj_weight,
+        nn.Conv2d(3, 3, 3).weight, nn.Linear(3, 3).bias, nn.Embedding(4, 4).weight, nn.init.uniform_(torch.empty(9), 2, 3),
+        nn.init.normal_(tensor=torch.empty(9)), nn.init.kaiming_normal_(torch.empty(3, 3)), nn.init.orthogonal_(torch.empty(3, 3)),
+        torch.rand_like(x), *nn.utils.parametrizations.spectral_norm(nn.Linear(3, 3)).state_dict().values(),
     ]  # fmt: skip
 
 

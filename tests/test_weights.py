@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from inpaintlib import baselines, data, masks, metrics, models
-from inpaintlib.models.pretrained import FOLDER, load_pretrained, render_card
+from inpaintlib._files import read_safetensors
+from inpaintlib.models import pretrained
+from inpaintlib.models.pretrained import FOLDER, SUMS, load_pretrained, render_card, save_pretrained
 from inpaintlib.train import report
 
 FILES = sorted(FOLDER.glob("*.safetensors"))
@@ -25,6 +31,44 @@ def test_all_weights_have_a_card_and_fit_into_40_megabytes():
         assert path.with_suffix(".md").read_text("utf-8") == render_card(path.stem, options, card)
         wide = [key for key, tensor in state.items() if tensor.is_floating_point() and tensor.dtype != torch.float16]
         assert all(float(state[key].abs().max()) > 65504 for key in wide)  # beyond what 16 bits can hold
+
+
+def test_the_recorded_checksums_are_those_of_the_files():
+    """A file that was written with a checksum inside needs no line; a line for a file that is not there is one too many."""
+    recorded = dict(line.split()[::-1] for line in SUMS.read_text("utf-8").splitlines())
+    for path in FILES:
+        if "sha256" not in read_safetensors(path)[1]:
+            assert recorded.pop(path.name) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert not recorded
+
+
+def test_shipped_weights_with_a_flipped_bit_are_refused(tmp_path, monkeypatch):
+    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    path = tmp_path / "hole_detector.safetensors"
+    whole = path.read_bytes()
+    load_pretrained("hole_detector")
+    for at in (0, 9, 100, 5000, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(ValueError, match=r"hole_detector\.safetensors is .*damaged .*fetching the course again"):
+            load_pretrained("hole_detector")
+
+
+def test_weights_of_ones_own_know_their_checksum_and_older_ones_load_without(tmp_path):
+    path = save_pretrained(models.create("partial_unet", width=4), tmp_path / "mine.safetensors", {"about": "mine"})
+    options, state, card = load_pretrained(path)
+    whole = path.read_bytes()
+    for at in (40, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        with pytest.raises(ValueError, match=r"mine\.safetensors is .*damaged"):
+            load_pretrained(path)
+    words = {"format": "inpaintlib weights 1", "options": json.dumps(options), "card": json.dumps(card)}
+    save_file(state, path, metadata=words)
+    assert load_pretrained(path)[2] == card
+    for broken in ({"options": "{"}, {"card": "[]"}, {"card": ""}):
+        save_file(state, path, metadata=words | broken)
+        with pytest.raises(ValueError, match=rf"mine\.safetensors is damaged \(its header holds no {next(iter(broken))} that"):
+            load_pretrained(path)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

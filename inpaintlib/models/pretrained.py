@@ -14,11 +14,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from inpaintlib._check import describe
-from inpaintlib._files import DamagedError, read_safetensors, unshared, write_atomically
+from inpaintlib._files import DamagedError, pack_safetensors, read_safetensors, write_atomically
 
 __all__ = ["FOLDER", "check_savable", "load_pretrained", "render_card", "save_pretrained"]
 
 FOLDER = Path(__file__).parent.parent / "weights"
+SUMS = FOLDER / "SHA256SUMS"  # a line for each file that holds no checksum of its own, as sha256sum writes it
 FORMAT = "inpaintlib weights 1"
 
 
@@ -36,8 +37,6 @@ def save_pretrained(model: nn.Module, path: str | Path, card: dict[str, Any]) ->
     Raises:
         ValueError: the path's ending is another, the model has no name, a weight is not finite, or the card holds an absolute path.
     """
-    from safetensors.torch import save
-
     path = Path(path)
     check_savable(path, card)
     name = getattr(model, "name", "")
@@ -50,8 +49,8 @@ def save_pretrained(model: nn.Module, path: str | Path, card: dict[str, Any]) ->
         "card": json.dumps(card),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    halves = unshared({key: _halve(key, tensor) for key, tensor in model.state_dict().items()})
-    write_atomically(path, save(halves, metadata=metadata))
+    halves = {key: _halve(key, tensor) for key, tensor in model.state_dict().items()}
+    write_atomically(path, pack_safetensors(halves, metadata))
     write_atomically(path.with_suffix(".md"), render_card(name, getattr(model, "options", {}), card).encode())
     return path
 
@@ -103,12 +102,40 @@ def load_pretrained(name: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
         have = ", ".join(sorted(file.stem for file in FOLDER.glob("*.safetensors"))) or "none"
         raise ValueError(f"there are no weights {str(name)!r}; with this version of the course come: {have}. {_mend(path)}")
     try:
-        state, metadata = read_safetensors(path)
+        state, metadata = read_safetensors(path, _recorded(path))
+        if metadata.get("format") != FORMAT:
+            raise ValueError(f"{path.name} holds no weights of this library; expected a file that save_pretrained wrote.{_of_a_run(path)}")
+        return _words(metadata, "options"), state, _words(metadata, "card")
     except DamagedError as error:
         raise ValueError(f"{path.name} {error}. Weights that come with the course are restored by fetching the course again.") from None
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path.name} holds no weights of this library; expected a file that save_pretrained wrote.")
-    return json.loads(metadata["options"]), state, json.loads(metadata["card"])
+
+
+def _recorded(path: Path) -> str | None:
+    """The checksum of a file that ships with the course and is from before the files held their own; None for any other."""
+    if path.resolve().parent != FOLDER.resolve() or not SUMS.exists():
+        return None
+    return {name: digest for digest, name in map(str.split, SUMS.read_text("utf-8").splitlines())}.get(path.name)
+
+
+def _words(metadata: dict[str, str], name: str) -> dict[str, Any]:
+    """A ``dict`` from the header of a file."""
+    try:
+        words = json.loads(metadata[name])
+    except (KeyError, ValueError):
+        words = None
+    if not isinstance(words, dict):
+        raise DamagedError(f"is damaged (its header holds no {name} that could be read)")
+    return words
+
+
+def _of_a_run(path: Path) -> str:
+    """A checkpoint is the state of a run, not weights; how to get these from it."""
+    if path.name not in ("last.safetensors", "best.safetensors"):
+        return ""
+    return (
+        " This looks like the checkpoint of a run that was stopped: the command that started it, with --resume --minutes 0.01, writes the "
+        "weights beside it, with their card."
+    )
 
 
 def _mend(path: Path) -> str:

@@ -23,9 +23,11 @@ from inpaintlib.train import schedules
 from inpaintlib.train.callbacks import Callback
 from inpaintlib.train.history import History
 from inpaintlib.train.loop import begin_step, carry_out, compare, descend, predict
+from inpaintlib.train.optimizers import MakeOptimizer, make_optimizer
 from inpaintlib.train.players import AdversarialRun, Critics, by_name, check_penalty, frozen, right, seen, variety
 from inpaintlib.train.ranks import join
-from inpaintlib.train.setup import MakeOptimizer, in_words, make_optimizer, memory_format, prepare
+from inpaintlib.train.settings import plain
+from inpaintlib.train.setup import in_words, memory_format, prepare
 
 __all__ = ["adversarial_step", "fit_adversarial"]
 
@@ -103,6 +105,7 @@ def fit_adversarial(
     Raises:
         TypeError, ValueError, CheckpointError, Diverged, KeyboardInterrupt: as ``fit`` does; Diverged names the player too.
     """
+    adversarial_weight, penalty, critic_lr, critic_steps = plain(adversarial_weight, penalty, critic_lr, critic_steps)
     game = by_name(adversarial, penalty)
     _check_settings(adversarial_weight, game.penalty, penalty_in_hole, critic_lr, critic_steps)
     critics = Critics(critic)
@@ -165,7 +168,9 @@ def teach_critics(run: AdversarialRun, prediction: Tensor, image: Tensor, mask: 
 
 def teach_generator(run: AdversarialRun, predictions: dict[str, Tensor], image: Tensor, mask: Tensor) -> None:
     """The generator's move: nearer to the undamaged picture, and up in the critic's eyes, which holds still and lets gradients pass."""
-    terms = {_reconstruction(name): term for name, term in compare(run, predictions, image, mask).items()}
+    kinds = ("critic", "penalty", "adversarial", "accuracy_real", "accuracy_fake")
+    taken = {"variety", *(kind + tail for kind in kinds for tail, _ in run.critics.tails())}
+    terms = {_reconstruction(name): term for name, term in compare(run, predictions, image, mask, taken).items()}
     with frozen(run.critics):
         for tail, critic in run.critics.tails():
             verdict = run.game.generator(score(run, critic, seen(critic, predictions[""], image, mask), mask))

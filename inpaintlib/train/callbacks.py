@@ -116,7 +116,9 @@ class Progress(Callback):
         total = f" of {round(run.total_steps / run.steps_per_epoch, 2):g}" if run.total_steps else ""
         parts = [f"epoch {run.epochs:.1f}{total}", f"loss {run.terms.get('loss', float('nan')):.4f}"]
         if "psnr_composited" in run.history:
-            parts.append(f"PSNR {run.history.last('psnr_composited'):.2f} dB")
+            steps, values = run.history["psnr_composited"]
+            looked = steps[-1] / run.steps_per_epoch  # it stays in the line until the next look, and must not pass for today's
+            parts.append(f"PSNR {values[-1]:.2f} dB" + (f" at {looked:.1f}" if run.epochs - looked > 0.05 else ""))
         if "accuracy_real" in run.terms:
             parts.append(f"critic right on {run.terms['accuracy_real']:.0%} real, {run.terms['accuracy_fake']:.0%} filled")
         time_word = f"{_duration(run.seconds_left)} left" if run.fraction < 1 else _duration(run.seconds)

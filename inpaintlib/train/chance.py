@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 __all__ = ["Chance", "GlobalChance", "OwnChance", "chance"]
@@ -38,9 +38,10 @@ class GlobalChance:
 
 
 class OwnChance(TorchFunctionMode):
-    """Within the block this thread's draws without a generator get one of ours: the creation of random tensors, filling in place, dropout.
+    """Within the block this thread's draws without a generator get one of ours: random tensors, filling in place, first weights, dropout.
 
-    What draws deep inside of torch (a recurrent network's dropout, say) or in compiled code still takes the global stream.
+    What draws deep inside of torch (the dropout of attention, say, or of a recurrent network) or in compiled code still takes the global
+    stream.
     """
 
     def __init__(self, seed: int, device: torch.device) -> None:
@@ -58,9 +59,13 @@ class OwnChance(TorchFunctionMode):
                 generator.set_state(state[name])
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func in _DRAWING and kwargs.get("generator") is None:
-            like = args[0] if args and isinstance(args[0], Tensor) else None
+        kwargs = dict(kwargs or {})
+        if kwargs.get("generator") is None:
+            kwargs.pop("generator", None)  # said to be none, as many functions hand it on: the same as left out
+        if "generator" in kwargs:
+            return func(*args, **kwargs)
+        if func in _DRAWING:
+            like = next((x for x in (*args[:1], kwargs.get("tensor"), kwargs.get("input")) if isinstance(x, Tensor)), None)
             kind = like.device.type if like is not None else torch.device(kwargs.get("device") or "cpu").type
             if generator := self.generators.get(kind):
                 return func(*args, **kwargs, generator=generator)
@@ -77,11 +82,16 @@ _DRAWING: set[Any] = {
     torch.rand, torch.randn, torch.randint, torch.randperm, torch.normal, torch.bernoulli, torch.multinomial, torch.poisson,
     Tensor.bernoulli, Tensor.multinomial, Tensor.bernoulli_, Tensor.uniform_, Tensor.normal_, Tensor.random_, Tensor.exponential_,
     Tensor.geometric_, Tensor.cauchy_, Tensor.log_normal_,
+    nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_,  # the others of nn.init come apart into those above by themselves
 }  # fmt: skip
 
 
 def _dropout(generator: torch.Generator, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     return _dropped(generator, input, input, p, training, inplace)
+
+
+def _dropout_of_torch(generator: torch.Generator, input: Tensor, p: float, train: bool) -> Tensor:
+    return _dropped(generator, input, input, p, train, inplace=False)
 
 
 def _dropout_of_channels(generator: torch.Generator, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -119,7 +129,7 @@ _WITHOUT_GENERATOR: dict[Any, Callable[..., Tensor]] = {
     F.dropout1d: _dropout_of_channels,
     F.dropout2d: _dropout_of_channels,
     F.dropout3d: _dropout_of_channels,
-    torch.dropout: _dropout,
+    torch.dropout: _dropout_of_torch,
     torch.rand_like: _like(Tensor.uniform_),
     torch.randn_like: _like(Tensor.normal_),
     torch.randint_like: _integers_like,

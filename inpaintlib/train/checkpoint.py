@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from inpaintlib._files import DamagedError, lock, read_safetensors, unshared, write_atomically
+from inpaintlib._files import DamagedError, lock, pack_safetensors, read_safetensors, write_atomically
 from inpaintlib.train.history import History
+from inpaintlib.train.optimizers import restore_optimizer, save_optimizer, trained
 
 if TYPE_CHECKING:
     from inpaintlib.train.run import Run
@@ -39,14 +40,12 @@ def save_checkpoint(run: Run, path: Path) -> None:
         OSError: it could not be written; what was there before is untouched.
         Diverged: a loss since the last look was not finite; such a state is not worth keeping.
     """
-    from safetensors.torch import save
-
     run.flush()
     tensors: dict[str, Tensor] = {}
     optimizers: dict[str, Any] = {}
     for name, player in run.players.items():
         tensors |= {f"{name}.{key}": tensor for key, tensor in player.network.state_dict().items()}
-        optimizers[_optimizer(name)] = _save_optimizer(player.optimizer, f"{_optimizer(name)}.", tensors)
+        optimizers[_optimizer(name)] = save_optimizer(player.optimizer, f"{_optimizer(name)}.", tensors)
     if run.average:
         tensors |= {f"average.{name}": tensor for name, tensor in run.average.tensors.items()}
     tensors |= {_RNG + "epoch": run.epoch_rng, _RNG + "masks": run.mask_rng.get_state()}
@@ -55,14 +54,15 @@ def save_checkpoint(run: Run, path: Path) -> None:
         "format": FORMAT,
         **{name: describe_model(player.network) for name, player in run.players.items()},
         **optimizers,
+        "trained": {name: trained(player.network, player.optimizer) for name, player in run.players.items()},
         "scaler": run.scaler.state_dict() if run.scaler else None,
         "must_match": run.must_match,
         "should_match": run.should_match,
         "counters": {name: getattr(run, name) for name in _COUNTERS},
         "callbacks": [[type(callback).__name__, callback.state()] for callback in run.callbacks],
     }
-    packed = unshared({name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()})
-    write_atomically(path, save(packed, metadata={"state": json.dumps(state)}))
+    at_hand = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, pack_safetensors(at_hand, {"state": json.dumps(state)}))
 
 
 _COUNTERS = ("step", "epoch", "position", "seconds", "train_seconds", "terms", "tallies")
@@ -71,19 +71,6 @@ _COUNTERS = ("step", "epoch", "position", "seconds", "train_seconds", "terms", "
 def _optimizer(player: str) -> str:
     """The name under which a player's optimizer is kept."""
     return "optimizer" if player == "model" else f"{player}_optimizer"
-
-
-def _save_optimizer(optimizer: torch.optim.Optimizer, prefix: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
-    """Put its tensors among the others; returns the rest of its state."""
-    state = optimizer.state_dict()
-    scalars: dict[str, Any] = {}
-    for index, values in state["state"].items():
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"{prefix}{index}.{name}"] = value
-            else:
-                scalars[f"{index}.{name}"] = value
-    return {"groups": [{k: v for k, v in g.items() if k != "params"} for g in state["param_groups"]], "scalars": scalars}
 
 
 def describe_model(model: nn.Module) -> dict[str, Any]:
@@ -96,7 +83,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a checkpoint: its tensors, and the rest.
 
     Raises:
-        CheckpointError: missing, a pickle, cut off, or no checkpoint of this library.
+        CheckpointError: missing, a pickle, cut off, damaged, or no checkpoint of this library.
     """
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}. Start the run without resume, or name the folder that it wrote to.")
@@ -104,13 +91,13 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, metadata = read_safetensors(path)
     except DamagedError as error:
         raise CheckpointError(
-            f"{path} {error}. Delete it: the run then goes on from best.safetensors beside it, if there is one, or starts anew."
+            f"{path} {error}: its checkpoint cannot be used. {_WITHOUT_IT}"
         ) from None
     try:
         state = json.loads(metadata["state"])
     except (KeyError, ValueError):
         state = {}
-    if state.get("format") != FORMAT:
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} is a safetensors file, but no checkpoint of a run. Expected what fit wrote to its folder; "
             "weights without a run are loaded with models.pretrained.load_pretrained."
@@ -118,13 +105,29 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, state
 
 
+_WITHOUT_IT = "Delete it: the run then goes on from best.safetensors beside it, if there is one, or starts anew."
+
+
 def restore(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: Path) -> None:
     """Put a run into the state of a checkpoint, to the bit.
 
     Raises:
-        CheckpointError: it belongs to another model, other settings, or another set of images.
+        CheckpointError: it belongs to another model, other trained parameters, other settings, or another set of images; or it is damaged.
     """
-    _compare(run, tensors, state, path)
+    try:
+        _compare(run, tensors, state, path)
+        changed = _changed(run, state)
+        _put_back(run, tensors, state)
+    except CheckpointError:
+        raise
+    except Exception as error:  # a file without a checksum may hold anything
+        said = f"{type(error).__name__}: {error}"
+        raise CheckpointError(f"{path} is damaged, or of another run ({said}): its checkpoint cannot be used. {_WITHOUT_IT}") from error
+    if changed:
+        warnings.warn(f"the run goes on with other settings than it began with: {'; '.join(changed)}.", stacklevel=5)
+
+
+def _put_back(run: Run, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     with run.turns, torch.no_grad():
         for name, player in run.players.items():
             for key, tensor in player.network.state_dict().items():
@@ -133,7 +136,7 @@ def restore(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: P
             for name, tensor in run.average.tensors.items():
                 tensor.copy_(tensors[f"average.{name}"])
     for name, player in run.players.items():
-        _restore_optimizer(player.optimizer, f"{_optimizer(name)}.", tensors, state[_optimizer(name)])
+        restore_optimizer(player.optimizer, f"{_optimizer(name)}.", tensors, state[_optimizer(name)])
     for name in _COUNTERS:
         if name in state["counters"]:
             setattr(run, name, state["counters"][name])
@@ -148,27 +151,6 @@ def restore(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: P
         if match is not None:
             saved.remove(match)
             callback.load(match[1])
-
-
-def _restore_optimizer(optimizer: torch.optim.Optimizer, prefix: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    values: dict[int, dict[str, Any]] = {}
-    for key, tensor in tensors.items():
-        if key.startswith(prefix):
-            index, name = key.removeprefix(prefix).split(".", 1)
-            parameter = parameters[int(index)]
-            if tensor.shape == parameter.shape:  # the same memory layout as the parameter, as the optimizer itself makes it
-                tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
-            values.setdefault(int(index), {})[name] = tensor
-    for key, value in state["scalars"].items():
-        index, name = key.split(".", 1)
-        values.setdefault(int(index), {})[name] = value
-    saved = optimizer.state_dict()
-    groups = []
-    for now, before in zip(saved["param_groups"], state["groups"], strict=True):
-        restored = {k: tuple(v) if isinstance(v, list) else v for k, v in before.items()}
-        groups.append(now | restored | {"params": now["params"]})
-    optimizer.load_state_dict({"state": values, "param_groups": groups})
 
 
 def _compare(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: Path) -> None:
@@ -188,6 +170,8 @@ def _compare(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: 
                 f"{path} holds the {name} {there['name']} with options {there['options']}; this run trains {here['name']} with options "
                 f"{here['options']} ({differ}). Make the {name} that the checkpoint belongs to, or choose another folder."
             )
+        if "trained" in state:  # else from before it was written down
+            _compare_trained(name, state["trained"][name], trained(player.network, player.optimizer), path)
     if run.average and not any(name.startswith("average.") for name in tensors):
         raise CheckpointError(f"{path} was written without an average of the weights. Resume with ema=None, or start anew.")
     for name, value in state["must_match"].items():
@@ -196,17 +180,33 @@ def _compare(run: Run, tensors: dict[str, Tensor], state: dict[str, Any], path: 
                 f"{path} was trained with {name} = {value!r}, this run has {run.must_match.get(name)!r}. To go on as if nothing had "
                 "happened, keep it; to train with another, start anew in another folder."
             )
+
+
+def _compare_trained(network: str, there: list[list[str]], here: list[list[str]], path: Path) -> None:
+    then, now = ([name for group in groups for name in group] for groups in (there, here))
+    gone, new = ([name for name in one if name not in other] for one, other in ((then, now), (now, then)))
+    if there != here:
+        differ = [f"{_first(names)} {when}" for names, when in ((gone, "only then"), (new, "only now")) if names]
+        raise CheckpointError(
+            f"{path} was written by a run that trained {len(then)} parameters of the {network}, this run trains {len(now)} of them "
+            f"({'; '.join(differ) or 'in another order, or other groups'}). Freeze the same ones as then, or choose another folder."
+        )
+
+
+def _changed(run: Run, state: dict[str, Any]) -> list[str]:
+    """What is not as it was, but may be, in words."""
     now = json.loads(json.dumps(run.should_match))  # as JSON would give it back
-    changed = [f"{name} was {value}, is {now.get(name)}" for name, value in state["should_match"].items() if now.get(name) != value]
-    if changed:
-        warnings.warn(f"the run goes on with other settings than it began with: {'; '.join(changed)}.", stacklevel=6)
+    return [f"{name} was {value}, is {now.get(name)}" for name, value in state["should_match"].items() if now.get(name) != value]
 
 
 def _differences(there: dict[str, Any], here: dict[str, Any]) -> str:
     """The first few entries in which two dicts differ, in words."""
     pairs = {name: (there.get(name, "not there"), here.get(name, "not there")) for name in {**there, **here}}
-    words = [f"{name} was {before}, is {now}" for name, (before, now) in pairs.items() if before != now]
-    return "; ".join(words[:3] + ["..."] * (len(words) > 3))
+    return _first([f"{name} was {before}, is {now}" for name, (before, now) in pairs.items() if before != now], "; ")
+
+
+def _first(words: list[str], between: str = ", ") -> str:
+    return between.join(words[:3] + ["..."] * (len(words) > 3))
 
 
 @contextmanager

@@ -135,20 +135,27 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return args
 
 
-def parse_options(pairs: list[str]) -> dict[str, Any]:
-    """Model options from KEY=VALUE words: numbers, true, false, none in any case, tuples as in Python, else text.
+_SWITCHES: dict[str, bool | None] = {  # as text each of them would count as true
+    "true": True, "yes": True, "on": True, "false": False, "no": False, "off": False, "none": None,
+}  # fmt: skip
 
-    >>> parse_options(["depth=3", "squeeze=false", "kind=wide"])
+
+def parse_options(pairs: list[str]) -> dict[str, Any]:
+    """Model options from KEY=VALUE words: numbers, true/yes/on, false/no/off, none in any case, tuples as in Python, else text.
+
+    >>> parse_options(["depth=3", "squeeze=off", "kind=wide"])
     {'depth': 3, 'squeeze': False, 'kind': 'wide'}
     """
-    options = {}
+    options: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.isidentifier():
             raise ValueError(f"--option is {pair!r}; expected KEY=VALUE, such as depth=3.")
-        spelled = {"true": "True", "false": "False", "none": "None"}.get(value.lower(), value)  # the word "false" would count as true
+        if value.lower() in _SWITCHES:
+            options[key] = _SWITCHES[value.lower()]
+            continue
         try:
-            options[key] = ast.literal_eval(spelled)
+            options[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             options[key] = value
     return options
@@ -252,6 +259,8 @@ def train(args: argparse.Namespace, arguments: list[str], stop: threading.Event)
     if held_out is not None:
         watch += [Evaluate(held_out, family, every=args.evaluate), Samples(held_out, family, every=args.evaluate)]
 
+    if args.resume and (out / "last.safetensors").exists():
+        earlier["taken up again"] = "after a stop; what it had planned then, the log in the folder of the run tells"
     if args.export and ranks.first:
         export.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     train_it: Any = fit_adversarial if against else fit

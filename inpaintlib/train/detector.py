@@ -7,6 +7,7 @@ fourth channel. So :func:`fit` sees images whose masks are known everywhere, and
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shlex
 import signal
 import sys
@@ -19,16 +20,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaintlib import baselines, data, masks, metrics, models
+from inpaintlib import data, masks, metrics, models
 from inpaintlib._check import describe
 from inpaintlib._device import device as choose_device
+from inpaintlib.fill import inpainter
 from inpaintlib.models.hole_detector import HoleDetector
 from inpaintlib.models.pretrained import save_pretrained
-from inpaintlib.train import Callback, Checkpoint, Diverged, Run, fit, report
+from inpaintlib.train import Callback, Checkpoint, Diverged, Run, fit, pasts, report
 from inpaintlib.train.cli import hold_out
 from inpaintlib.train.precision import choose as choose_precision
 
-__all__ = ["FilledSet", "Watch", "detection_loss", "evaluate", "fill", "inpainter", "main", "train_detector"]
+__all__ = ["FilledSet", "Watch", "detection_loss", "evaluate", "fill", "main", "suspects", "train_detector"]
 
 SEEN = "mean_fill,fast_marching,navier_stokes,partial_unet"
 UNSEEN = "biharmonic,nearest_patch"
@@ -45,17 +47,14 @@ class FilledSet(data.ImageSet):
             raise TypeError(f"images is {describe(self.images)}; expected uint8 (N, 4, H, W): a filled picture, and where its hole was.")
 
 
-def inpainter(name: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """A baseline, or a model with the weights that ship with the course."""
-    if name in baselines.names():
-        return baselines.get(name)
-    if name in models.names():
-        return models.create(name, pretrained=True).inpaint
-    raise ValueError(f"there is no inpainter {name!r}; expected some of {', '.join([*baselines.names(), *models.names()])}.")
-
-
 def fill(
-    images: data.ImageSet, inpainters: dict[str, Callable[[Tensor, Tensor], Tensor]], family: Any, *, untouched: float = 0.1, seed: int = 0
+    images: data.ImageSet,
+    inpainters: dict[str, Callable[[Tensor, Tensor], Tensor]],
+    family: Any,
+    *,
+    untouched: float = 0.1,
+    own_pasts: bool = False,
+    seed: int = 0,
 ) -> FilledSet:
     """Damage every image and have it filled, each by one of the inpainters, chosen by chance.
 
@@ -66,9 +65,12 @@ def fill(
         inpainters: by name.
         family: of masks, called like those of :mod:`inpaintlib.masks`.
         untouched: the share of images that are left as they are, so that "nothing was done here" is an answer too.
+        own_pasts: give each picture a past of its own, filled or not; why, says :mod:`inpaintlib.train.pasts`.
         seed: of masks and choices.
     """
     rng = torch.Generator().manual_seed(seed)
+    if own_pasts:
+        images = dataclasses.replace(images, images=pasts.before(images.images, generator=rng))
     height, width = images.images.shape[-2:]
     names = [*inpainters, UNTOUCHED]
     labels = torch.randint(len(inpainters), (len(images),), generator=rng)
@@ -81,6 +83,8 @@ def fill(
             mask = family(len(places), (height, width), generator=rng)
             picture = paint(images.float(places), mask)
             filled[places] = torch.cat([picture.mul(255).round().to(torch.uint8), 255 * (1 - mask)], dim=1)
+    if own_pasts:
+        filled[:, :3] = pasts.afterwards(filled[:, :3], generator=rng)
     return FilledSet(filled, labels, tuple(names), f"{images.source.rstrip('.')}; filled by {', '.join(inpainters)}.")
 
 
@@ -153,8 +157,12 @@ def evaluate(
     for name, paint in inpainters.items():
         filled = torch.cat([paint(t, m) for t, m in zip(target.split(500), mask.split(500), strict=True)])
         table[name] = _detection(detector, torch.cat([filled.mul(255).round() / 255, 1 - mask.float()], dim=1))
-    suspected = torch.cat([detector.find(part) for part in target.split(250)]) == 0
-    return table, float(suspected.float().mean())
+    return table, suspects(detector, target)
+
+
+def suspects(detector: HoleDetector, images: Tensor) -> float:
+    """The share of pixels of untouched images (N, 3, H, W) that the detector holds for filled, from 0 to 1."""
+    return 1 - float(torch.cat([detector.find(part) for part in images.split(250)]).float().mean())
 
 
 def parser() -> argparse.ArgumentParser:
@@ -217,8 +225,8 @@ def _train(args: argparse.Namespace, command: str, stop: threading.Event) -> int
     rest, held_out = hold_out(images)
     test = data.load_images(args.data, "test", limit=args.test_images)
     print(f"data:  {images.source}\nmodel: {detector.name}, on {report.hardware(place)}\nfilling ...", flush=True)
-    filled = fill(rest, seen, family, seed=args.seed)
-    watched = fill(held_out, seen, family, seed=args.seed + 1) if held_out is not None else None
+    filled = fill(rest, seen, family, own_pasts=True, seed=args.seed)
+    watched = fill(held_out, seen, family, own_pasts=True, seed=args.seed + 1) if held_out is not None else None
     history = train_detector(
         detector, filled, watched, epochs=args.epochs, batch_size=args.batch_size, lr=args.lr, seed=args.seed, device=args.device,
         precision=args.precision, out=Path(args.out), resume=args.resume, stop=stop,
@@ -228,16 +236,25 @@ def _train(args: argparse.Namespace, command: str, stop: threading.Event) -> int
 
     table, suspected = evaluate(detector, test, seen | unseen, kinds)
     table = {f"{name} ({'learned from' if name in seen else 'never seen'})": row for name, row in table.items()}
-    print("\n" + report.table_text(table) + f"\nheld for filled in untouched pictures: {suspected:.2%} of the pixels")
+    elsewhere = data.load_images("photos", "test", limit=args.test_images)
+    saved = torch.stack([pasts.jpeg(picture, 75) for picture in test.images])
+    shares = {
+        "the test images": suspected,
+        "the test images, saved as JPEG of quality 75": suspects(detector, saved.float() / 255),
+        "photographs from elsewhere, never compressed": suspects(detector, elsewhere.float()),
+    }
+    print("\n" + report.table_text(table) + "\nheld for filled in untouched pictures:")
+    print("\n".join(f"  {share:7.2%} of the pixels of {which}" for which, share in shares.items()))
     card = report.make_card(
         about="Finds the pixels of a picture that were inpainted: a reason to look closer, not a proof.",
         model=detector, images=filled, test=test, masks=args.masks, loss="binary cross entropy", history=history, device=place, table=table,
         settings={
             "batch_size": args.batch_size, "learning rate": args.lr, "seed": args.seed, "untouched pictures": 0.1,
+            "pasts": "each picture its own: as it came, moved, noisy, saved as JPEG, or a part of it enlarged; half saved again afterwards",
             "precision": choose_precision(args.precision, place),
         },
         command=command, test_masks=f"the benchmark's {', '.join(kinds)}, in turns",
-    ) | {"share of untouched pictures' pixels held for filled": suspected}  # fmt: skip
+    ) | {f"held for filled, share of the pixels of {which}, untouched": share for which, share in shares.items()}  # fmt: skip
     path = save_pretrained(detector, Path(args.out) / f"{detector.name}.safetensors", card)
     print(f"\nweights and card: {path}, {path.with_suffix('.md').name}")
     return 0

@@ -49,7 +49,8 @@ def explain(
         name = "loss" if player == "model" else next(iter(terms))
         what = f"the {name} is {terms[name]:.4g}, but its gradient is {norm}"
         cause = _cause_of_gradient(run.players[player].network)
-    saved = f" The last good state of the run is in {run.out}." if run.out is not None else ""
+    kept = run.out is not None and (run.out / "last.safetensors").exists()  # it may have ended before there was anything to keep
+    saved = f" The last good state of the run is in {run.out}." if kept else ""
     return f"{where}: {what}. {cause}{saved}"
 
 

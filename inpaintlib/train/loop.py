@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from inpaintlib.train import distributed, schedules
 from inpaintlib.train.callbacks import Callback
 from inpaintlib.train.checkpoint import open_folder
 from inpaintlib.train.history import History
+from inpaintlib.train.optimizers import MakeOptimizer
 from inpaintlib.train.precision import move, scaled, shown, unscale
 from inpaintlib.train.run import Run
-from inpaintlib.train.setup import MakeOptimizer, as_terms, finishing, interruptible, look_at_first_batch, prepare, seeded
+from inpaintlib.train.settings import check_factor
+from inpaintlib.train.setup import as_terms, finishing, interruptible, look_at_first_batch, prepare, seeded
 
 __all__ = ["begin_step", "carry_out", "compare", "descend", "fit", "predict", "train", "train_step"]
 
@@ -83,7 +85,8 @@ def fit(
         seed: of the order of the images, their flips and the masks. (The model's first weights were drawn when it was made.)
         device: "auto", "cpu", "cuda", "mps".
         precision: "auto", "bf16", "fp16" (GPUs only), "fp32"; see :mod:`inpaintlib.train.precision`.
-        channels_last: keep the channels of a pixel side by side in memory; None: on GPUs only.
+        channels_last: keep the channels of a pixel side by side in memory (True), or each channel's pixels (False); None: True on GPUs,
+            elsewhere as the model was made.
         compile: let torch.compile translate the model first: a minute or more at the start, often faster steps after it.
         callbacks: whatever else is to happen; see :class:`~inpaintlib.train.Callback`.
         out: a folder for ``log.jsonl`` and the checkpoints.
@@ -133,9 +136,11 @@ def begin_step(run: Run, image: Tensor, mask: Tensor) -> None:
     """Before each step: look at the very first batch, and set the learning rates."""
     if run.step == 0:
         look_at_first_batch(image, mask)
+    factor = run.schedule(run.fraction, run.epochs)
+    check_factor(factor, run.should_match["schedule"], f"at step {run.step + 1}, with {run.fraction:.0%} of the run done")
     for player in run.players.values():
         for group in player.optimizer.param_groups:
-            group["lr"] = player.lr * run.schedule(run.fraction, run.epochs)
+            group["lr"] = player.lr * factor
 
 
 def predict(run: Run, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
@@ -148,11 +153,13 @@ def predict(run: Run, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
     return {stage: prediction.to(image.dtype) for stage, prediction in found.items()}
 
 
-def compare(run: Run, predictions: dict[str, Tensor], image: Tensor, mask: Tensor) -> dict[str, Tensor]:
-    """The terms of the loss, of each stage."""
+def compare(
+    run: Run, predictions: dict[str, Tensor], image: Tensor, mask: Tensor, taken: Collection[str] = ()
+) -> dict[str, Tensor]:
+    """The terms of the loss, of each stage; none may have a name that is taken."""
     terms: dict[str, Tensor] = {}
     for stage, prediction in predictions.items():
-        terms |= {stage + name: value for name, value in as_terms(run.loss(prediction, image, mask)).items()}
+        terms |= {stage + name: value for name, value in as_terms(run.loss(prediction, image, mask), taken).items()}
     return terms
 
 

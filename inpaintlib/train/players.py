@@ -76,9 +76,13 @@ class Critics(nn.ModuleDict):
             )
         for critic in named.values():
             check_forward("critic", critic)
-        super().__init__(named)
+        super().__init__()
         self.name = " and ".join(_name(critic) for critic in named.values())
         self.options = {name: getattr(critic, "options", {}) for name, critic in named.items()}
+        for name in named:
+            if not isinstance(name, str) or not name or "." in name or hasattr(self, name):
+                raise ValueError(f"a critic is called {name!r}; expected a name without a dot that torch's modules do not use themselves.")
+        self.update(named)
 
     def tails(self) -> Iterator[tuple[str, nn.Module]]:
         """Each critic with what follows the names of its columns in the history: nothing for a single one, else a dot and its name."""

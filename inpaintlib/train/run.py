@@ -23,6 +23,7 @@ from inpaintlib.train.average import WeightAverage
 from inpaintlib.train.chance import Chance, GlobalChance
 from inpaintlib.train.diagnose import Diverged, explain
 from inpaintlib.train.distributed import fresh_chance
+from inpaintlib.train.drawing import draw
 from inpaintlib.train.history import History, Noted, number
 from inpaintlib.train.precision import autocast, loss_scaler
 from inpaintlib.train.ranks import ALONE, Ranks
@@ -191,9 +192,7 @@ class Run:
 
     def draw_masks(self, image: Tensor) -> Tensor:
         """A fresh mask for each image of the batch, float (B, 1, H, W), 1 = known."""
-        height, width = image.shape[-2:]
-        size = height if height == width else (height, width)
-        drawn = self.masks(image.shape[0], size, generator=self.mask_rng)
+        drawn = draw(self.masks, image.shape[0], image.shape[-2:], self.mask_rng)
         return drawn.to(self.device, non_blocking=True).to(image.dtype)
 
     def autocast(self) -> AbstractContextManager:

@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from inpaintlib._check import describe
 from inpaintlib.train.callbacks import Callback
 from inpaintlib.train.schedules import Schedule, by_name
 
-__all__ = ["check_callbacks", "check_forward", "check_inputs", "check_numbers", "check_others", "checked_schedule"]
+__all__ = [
+    "check_callbacks", "check_factor", "check_forward", "check_inputs", "check_numbers", "check_others", "checked_schedule", "plain",
+]  # fmt: skip
 
 
 def check_inputs(model: Any, images: Any, masks: Any, loss: Any) -> None:
@@ -55,6 +58,15 @@ def check_callbacks(callbacks: Any) -> None:
         if not isinstance(callback, Callback):
             made = f" Make one: {callback.__name__}(...)." if isinstance(callback, type) else " Derive its class from train.Callback."
             raise TypeError(f"one of the callbacks is {_said(callback)}; expected a train.Callback.{made}")
+
+
+def plain(*values: Any) -> tuple[Any, ...]:
+    """The same values, with NumPy's numbers as Python's, which JSON can hold.
+
+    >>> plain(np.int64(8), 0.5, None, "one")
+    (8, 0.5, None, 'one')
+    """
+    return tuple(value.item() if isinstance(value, np.number) else value for value in values)
 
 
 def check_numbers(count: int, batch_size: int, epochs: float | None, minutes: float | None, **others: float | None) -> None:
@@ -100,9 +112,14 @@ def checked_schedule(schedule: str | Schedule) -> Schedule:
     except TypeError as error:
         hint = f"Did you mean {name}()?"
         raise TypeError(f"schedule is the function {name}, which cannot be called as (fraction, epoch): {error}. {hint}") from None
-    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor < math.inf:
-        raise ValueError(f"schedule is {name}, which gives {factor!r} at the start; expected a factor on the learning rate, from 0.")
+    check_factor(factor, name, "at the start")
     return rate
+
+
+def check_factor(factor: Any, name: str, when: str) -> None:
+    """Raise for what a schedule of that name gave if it is no factor."""
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor < math.inf:
+        raise ValueError(f"schedule is {name}, which gives {factor!r} {when}; expected a factor on the learning rate, from 0.")
 
 
 def _said(thing: Any) -> str:

@@ -7,7 +7,7 @@ import re
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,20 +22,19 @@ from inpaintlib.train import schedules
 from inpaintlib.train.average import WeightAverage
 from inpaintlib.train.callbacks import Callback, Checkpoint, JsonLog, Progress
 from inpaintlib.train.chance import chance
+from inpaintlib.train.optimizers import MakeOptimizer, make_optimizer
 from inpaintlib.train.precision import choose as choose_precision
 from inpaintlib.train.ranks import join
 from inpaintlib.train.run import Run
-from inpaintlib.train.settings import check_callbacks, check_inputs, check_numbers, check_others, checked_schedule
+from inpaintlib.train.settings import check_callbacks, check_inputs, check_numbers, check_others, checked_schedule, plain
 
 __all__ = [
-    "MakeOptimizer",
     "as_terms",
     "finishing",
     "identity",
     "in_words",
     "interruptible",
     "look_at_first_batch",
-    "make_optimizer",
     "memory_format",
     "prepare",
     "seeded",
@@ -43,7 +42,6 @@ __all__ = [
     "with_standard",
 ]
 
-MakeOptimizer = Callable[[list[nn.Parameter], float], torch.optim.Optimizer]
 R = TypeVar("R", bound=Run)
 
 
@@ -85,6 +83,9 @@ def prepare(
         must_match, should_match: what else a resumed run has to keep, or had better keep.
         more: what the class has besides.
     """
+    batch_size, epochs, minutes, lr, clip, ema, seed, log_every, checkpoint_seconds = plain(
+        batch_size, epochs, minutes, lr, clip, ema, seed, log_every, checkpoint_seconds
+    )
     check_inputs(model, images, masks, loss)
     check_callbacks(callbacks)
     check_numbers(
@@ -149,8 +150,9 @@ class AllStages(nn.Module):
 
 def memory_format(channels_last: bool | None, place: torch.device) -> torch.memory_format:
     """The order of values in memory: pixel by pixel is what GPUs convolve fastest; on a CPU it slows partial convolutions by a third."""
-    channels_last = place.type == "cuda" if channels_last is None else channels_last
-    return torch.channels_last if channels_last else torch.preserve_format
+    if channels_last is None:
+        return torch.channels_last if place.type == "cuda" else torch.preserve_format  # as the model was made
+    return torch.channels_last if channels_last else torch.contiguous_format
 
 
 def identity(images: Any) -> str:
@@ -180,28 +182,6 @@ def with_standard(given: Sequence[Callback], has_folder: bool, progress: bool, s
     return callbacks + checkpoints
 
 
-def make_optimizer(optimizer: str | MakeOptimizer, model: nn.Module, lr: float, place: torch.device) -> torch.optim.Optimizer:
-    """An optimizer for what can be trained in the model, from its name or from the caller's function."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if not parameters:
-        raise ValueError("the model has no parameter that could be trained; expected at least one with requires_grad=True.")
-    if callable(optimizer):
-        made = optimizer(parameters, lr)
-        if not isinstance(made, torch.optim.Optimizer):
-            raise TypeError(f"optimizer(parameters, lr) gave {describe(made)}; expected a torch.optim.Optimizer. Is its return missing?")
-        return made
-    fused = place.type in ("cpu", "cuda")  # one kernel for all parameters
-    if optimizer == "adam":
-        return torch.optim.Adam(parameters, lr, fused=fused)
-    if optimizer == "adam_dcgan":  # A. Radford et al., ICLR 2016: with a memory of ten gradients the players circle around each other
-        return torch.optim.Adam(parameters, lr, betas=(0.5, 0.999), fused=fused)
-    if optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr, weight_decay=1e-2, fused=fused)
-    if optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr, momentum=0.9, nesterov=True, fused=fused)
-    raise ValueError(f"optimizer is {optimizer!r}; expected adam, adam_dcgan, adamw, sgd, or a function (parameters, lr) -> optimizer.")
-
-
 def look_at_first_batch(image: Tensor, mask: Tensor) -> None:
     """Once at the start of a run: are these images and masks, and is the polarity plausible?"""
     as_pair(image, mask)
@@ -214,8 +194,13 @@ def look_at_first_batch(image: Tensor, mask: Tensor) -> None:
         )
 
 
-def as_terms(losses: Any) -> dict[str, Tensor]:
-    """What a loss returned, by name; each must be one number that gradients can flow from."""
+def as_terms(losses: Any, taken: Collection[str] = ()) -> dict[str, Tensor]:
+    """What a loss returned, by name; each must be one number that gradients can flow from.
+
+    Args:
+        losses: a scalar, or ``{name: scalar}``.
+        taken: names of the history's columns that no term may have, besides those that every row has.
+    """
     terms = losses if isinstance(losses, dict) else {"loss": losses}
     if not terms:
         raise ValueError("the loss returned no terms at all; expected a scalar, or {name: scalar}.")
@@ -224,9 +209,14 @@ def as_terms(losses: Any) -> dict[str, Tensor]:
             raise TypeError(f"the loss returned {describe(value)} as {name!r}; expected a scalar tensor. Is its return missing?")
         if value.dim():
             raise ValueError(f"the loss returned {describe(value)} as {name!r}; expected one number for the batch: .mean()?")
+        if name in taken or name in _IN_EVERY_ROW or (name == "loss" and len(terms) > 1):
+            raise ValueError(f"the loss returned a term {name!r}, but a row of the history has a {name!r} already; expected another name.")
     if not any(value.requires_grad for value in terms.values()):
         raise ValueError("no gradient flows from the loss to the network; is there a detach(), item() or no_grad() on the way?")
     return terms
+
+
+_IN_EVERY_ROW = ("step", "epoch", "seconds", "lr", "images_per_second")
 
 
 def translated(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
@@ -259,13 +249,20 @@ def seeded(run: Run) -> Iterator[None]:
 
 @contextmanager
 def interruptible(run: Run) -> Iterator[None]:
-    """Ctrl-C ends the run after the current step, so that what is saved is whole; a second one ends it at once."""
+    """Ctrl-C ends the run after the current step, so that what is saved is whole; a second one ends it at once.
+
+    One that comes while the run is ending anyway, such as during its last evaluation, is a first one too.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread hears Ctrl-C
         return
 
+    heard = 0
+
     def on_interrupt(number: int, frame: Any) -> None:
-        if run.reason:
+        nonlocal heard
+        heard += 1
+        if heard > 1:
             raise KeyboardInterrupt("stopped at once; what was saved before stays")
         run.end("interrupted")
 
@@ -274,7 +271,8 @@ def interruptible(run: Run) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if run.reason == "interrupted":
+    # Of several processes none may leave on its own once they have agreed on why they end.
+    if run.reason == "interrupted" or (heard and run.ranks.alone):
         saved = f"saved in {run.out}" if run.out is not None else "not saved, since no folder was given (out=)"
         raise KeyboardInterrupt(f"stopped after step {run.step}; {saved}")
 

@@ -12,7 +12,9 @@ from torch import Tensor
 from inpaintlib._files import write_atomically
 from inpaintlib.models.base import composite
 from inpaintlib.train.callbacks import Callback
+from inpaintlib.train.drawing import draw
 from inpaintlib.train.run import Run
+from inpaintlib.train.settings import plain
 
 __all__ = ["EarlyStopping", "Evaluate", "HeldOut", "Samples"]
 
@@ -25,6 +27,7 @@ class HeldOut(Callback):
     """
 
     def __init__(self, images: Any, masks: Any, count: int, every: float, seed: int) -> None:
+        count, every, seed = plain(count, every, seed)
         if len(images) == 0:
             raise ValueError("the set of held-out images is empty; expected at least one.")
         if not every > 0:
@@ -34,9 +37,8 @@ class HeldOut(Callback):
         count = min(count, len(images))
         # Evenly spread over the set: the first ones of a folder may all be of one class.
         self.target: Tensor = images.float(torch.arange(count) * len(images) // count)
-        height, width = self.target.shape[-2:]
-        size = height if height == width else (height, width)
-        self.mask: Tensor = masks(count, size, generator=torch.Generator().manual_seed(seed)).to(self.target.dtype)
+        generator = torch.Generator().manual_seed(seed)
+        self.mask: Tensor = draw(masks, count, self.target.shape[-2:], generator).to(self.target.dtype)
         self.every = every
         self.at = -1  # the step of the last look
 
@@ -169,7 +171,7 @@ def _colour(*values: int) -> Tensor:
 
 
 class EarlyStopping(Callback):
-    """End the run when a figure has not improved for a while.
+    """End the run when a figure has not improved for a while; warn where no such figure comes.
 
     Args:
         monitor: a column of the history, such as ``"psnr_composited"``; put the ``Evaluate`` that makes it before this callback.
@@ -179,6 +181,7 @@ class EarlyStopping(Callback):
     """
 
     def __init__(self, monitor: str = "psnr_composited", *, patience: int = 5, mode: str = "max", least: float = 0.0) -> None:
+        patience, least = plain(patience, least)
         if mode not in ("max", "min"):
             raise ValueError(f'mode is {mode!r}; expected "max" or "min".')
         if not isinstance(patience, int) or patience < 1:
@@ -186,6 +189,7 @@ class EarlyStopping(Callback):
         self.monitor, self.patience, self.mode, self.least = monitor, patience, mode, least
         self.best: float | None = None
         self.failed = self.seen = 0
+        self.warned = False
 
     def on_step(self, run: Run) -> None:
         values = [row[self.monitor] for row in run.history.rows if self.monitor in row]
@@ -198,6 +202,24 @@ class EarlyStopping(Callback):
         self.seen = len(values)
         if self.failed >= self.patience:
             run.end(f"{self.monitor} has not improved on {self.best:.4g} in {self.failed} evaluations")
+
+    def on_epoch(self, run: Run) -> None:
+        if any("lr" not in row for row in run.history.rows):  # others than the loop's own: something has been evaluated
+            self._miss(run, "so far")
+
+    def on_end(self, run: Run) -> None:
+        self._miss(run, "at the end")
+
+    def _miss(self, run: Run, when: str) -> None:
+        if self.monitor in run.history or self.warned:
+            return
+        self.warned = True
+        columns = ", ".join(run.history.columns()) or "none"
+        warnings.warn(
+            f"EarlyStopping waits for {self.monitor!r}, and {when} the history has no such column; expected one of those that it has: "
+            f"{columns}. Is an Evaluate missing, or does it come after?",
+            stacklevel=2,
+        )
 
     def state(self) -> dict[str, Any]:
         return {"best": self.best, "failed": self.failed, "seen": self.seen}
