@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from inpaintlib._check import as_image, describe
 from inpaintlib._images.imageset import ImageSet
 
-__all__ = ["ImageSet", "load_images", "load_photo", "photo_names"]
+__all__ = ["ImageSet", "load_images", "load_photo", "photo_names", "save_photo"]
 
 SPLITS = ("train", "test")
 
@@ -40,7 +41,8 @@ def load_images(
         download: allow step 3.
 
     Raises:
-        ValueError: an unknown name or split, a limit below 1, no image, a damaged archive, or a checksum that is wrong.
+        ValueError: an unknown name or split, a limit below 1, CIFAR-10 at another size than 32, no image, a damaged archive, or a
+            checksum that is wrong.
         FileNotFoundError: no such path, or "cifar10" is not on this machine.
         ConnectionError: the download of "cifar10" failed.
 
@@ -109,3 +111,34 @@ def load_photo(name: str | os.PathLike[str]) -> Tensor:
         except Exception as error:
             raise ValueError(f"{str(path)!r} cannot be read as an image: {reason(error)}.") from error
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].float().div_(255)
+
+
+def save_photo(image: Tensor, path: str | os.PathLike[str]) -> None:
+    """Write one picture to a file, PNG or JPEG by its ending; the way back of :func:`load_photo`.
+
+    Args:
+        image: float (1, 3, H, W) in [0, 1]; it is rounded to 8 bits.
+        path: of the file. JPEG loses a little; PNG does not.
+
+    Raises:
+        TypeError: not a float image.
+        ValueError: not one picture of three colours, values outside [0, 1], or another ending.
+    """
+    from PIL import Image
+
+    image, path = as_image(image, channels=3), Path(path).expanduser()
+    if len(image) != 1:
+        raise ValueError(f"image is {describe(image)}; expected a single picture, (1, 3, H, W): save image[:1], image[1:2] and so on.")
+    check_ending(path)
+    pixels = image[0].detach().mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
+    Image.fromarray(pixels).save(path, quality=95)
+
+
+def check_ending(path: Path) -> None:
+    """Whether :func:`save_photo` knows how to write a file that is called so.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise ValueError(f"the file is to be called {path.name!r}; expected an ending that says what it is: .png, .jpg or .jpeg.")

@@ -6,10 +6,11 @@
     blend              where tiles overlap, their fillings are mixed with weights that fall smoothly to almost nothing at a tile's edge
     composite          the known pixels come from the photograph itself, bit for bit
 
-A hole may be so large that a tile in its middle sees nothing known, and no inpainter can do anything with that. So pixels that are farther
-from everything known than a quarter of a tile are taken from the same photograph at half the size, filled in the same way (there the hole
-is half as wide, or half of that, ...), and count as known when the rest is filled at full size. Every tile then knows something. The
-price: the middle of a very large hole is as soft as an enlarged picture is; larger tiles make it sharper.
+A hole may be so large that a tile in its middle sees nothing known, and no inpainter can do anything with that. So in holes larger than
+half a tile, pixels that are farther from everything known than a quarter of a tile are taken from the same photograph at half the size,
+filled in the same way (there the hole is half as wide, or half of that, ...), and count as known when the rest is filled at full size.
+Every tile then knows something. The price: the middle of a very large hole is as soft as an enlarged picture is; larger tiles make it
+sharper.
 
 A side that is shorter than a tile and no multiple of what the inpainter needs is continued by its mirror image, holes included.
 
@@ -39,7 +40,7 @@ def inpaint_large(
     image: Tensor,
     mask: Tensor,
     *,
-    tile: int = 256,
+    tile: int | None = None,
     overlap: int | None = None,
     multiple: int | None = None,
     batch_size: int = 8,
@@ -52,7 +53,8 @@ def inpaint_large(
         inpainter: any callable (image, mask) -> image; pixels under the hole are 0 in what it gets.
         image: float (B, C, H, W) in [0, 1].
         mask: (B, 1, H, W), 1 = known, 0 = hole.
-        tile: side of a tile, in pixels, at least 4. As large as the inpainter works well at: for a network, near the size it learned at.
+        tile: side of a tile, in pixels, at least 4. As large as the inpainter works well at: by default the size that a model was made
+            for, where it was made for one, else 256.
         overlap: of neighbouring tiles, in pixels, at most half a tile; a quarter of a tile by default.
         multiple: what the sides of a tile must be multiples of; by default what the model asks for (its ``size_multiple``), otherwise 1.
         batch_size: tiles a call. More are faster on a GPU and take more memory.
@@ -61,9 +63,9 @@ def inpaint_large(
         (B, C, H, W), known pixels unchanged.
 
     Raises:
-        TypeError: not a float image.
+        TypeError: not a float image, or an inpainter that cannot be called.
         ValueError: wrong shape or range, an image without a known pixel, an option out of range, or an inpainter that answers
-            with another shape, or with values outside [0, 1].
+            with another shape or dtype, or with values outside [0, 1].
 
     >>> from inpaintlib import baselines
     >>> image, mask = torch.rand(1, 3, 90, 200), torch.ones(1, 1, 90, 200)
@@ -71,6 +73,8 @@ def inpaint_large(
     >>> inpaint_large(baselines.biharmonic, image, mask, tile=64).shape
     torch.Size([1, 3, 90, 200])
     """
+    if not callable(inpainter):
+        raise TypeError(f"inpainter is {inpainter!r}; expected a callable (image, mask) -> image, such as baselines.biharmonic.")
     image, mask = as_fillable(image, mask)
     run = _Run(inpainter, *_options(inpainter, tile, overlap, multiple, batch_size))
     work = image.detach().float() if image.dtype in (torch.float16, torch.bfloat16) else image.detach()
@@ -79,14 +83,19 @@ def inpaint_large(
     return torch.where(mask.bool(), image, filled.to(image.dtype))
 
 
-def _options(inpainter: Inpainter, tile: int, overlap: int | None, multiple: int | None, batch_size: int) -> tuple[int, int, int, int]:
+def _options(
+    inpainter: Inpainter, tile: int | None, overlap: int | None, multiple: int | None, batch_size: int
+) -> tuple[int, int, int, int]:
+    model = getattr(inpainter, "__self__", inpainter)  # model.inpaint is a method of its model
+    if tile is None:
+        tile = int(getattr(model, "options", {}).get("size", 256))
     if not isinstance(tile, int) or tile < 4:
         raise ValueError(f"tile is {tile!r}; expected a whole number of pixels, at least 4.")
     overlap = tile // 4 if overlap is None else overlap
     if not isinstance(overlap, int) or not 0 <= overlap <= tile // 2:
         raise ValueError(f"overlap is {overlap!r}; expected 0 to {tile // 2} pixels, at most half a tile.")
     if multiple is None:
-        multiple = int(getattr(getattr(inpainter, "__self__", inpainter), "size_multiple", 1))  # model.inpaint is a method of its model
+        multiple = int(getattr(model, "size_multiple", 1))
     if not isinstance(multiple, int) or multiple < 1:
         raise ValueError(f"multiple is {multiple!r}; expected a whole number of pixels, at least 1.")
     if tile % multiple:
@@ -113,6 +122,8 @@ class _Run:
         """All holes of one photograph."""
         if max(hole.shape) > self.tile:
             far = ~_grow(~hole, self.tile // 4)
+            if far.any():  # not in a hole that one tile takes in whole: in the photograph's corner its far end is half a tile away
+                far = far & self._wide(hole)
             if far.any():
                 coarse = double(self.fill(*halve(picture, hole, least=0.25)), hole.shape)
                 picture, hole = torch.where(far, coarse, picture), hole & ~far
@@ -131,16 +142,29 @@ class _Run:
 
     def _parts(self, hole: Tensor) -> dict[Box, Tensor]:
         """The boxes to be filled apart, and the cells (bool, one for each square of pixels) whose pixels each one answers for."""
-        cells = F.max_pool2d(hole[None].float(), self._cell, ceil_mode=True)[0] > 0
         parts: dict[Box, Tensor] = {}
-        for component in _components(cells):
-            chosen = torch.zeros_like(cells)
-            chosen[tuple(torch.tensor(component, device=cells.device).T)] = True
-            mine = chosen.repeat_interleave(self._cell, 0).repeat_interleave(self._cell, 1)[: hole.shape[0], : hole.shape[1]] & hole
+        for chosen, mine in self._apart(hole):
             rows, columns = extent(mine)
             box = (*self._span(*rows, hole.shape[0]), *self._span(*columns, hole.shape[1]))
             parts[box] = parts[box] | chosen if box in parts else chosen
         return parts
+
+    def _apart(self, hole: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Holes that are far from each other: their cells, and their pixels (bool (H, W))."""
+        cells = F.max_pool2d(hole[None].float(), self._cell, ceil_mode=True)[0] > 0
+        for component in _components(cells):
+            chosen = torch.zeros_like(cells)
+            chosen[tuple(torch.tensor(component, device=cells.device).T)] = True
+            pixels = chosen.repeat_interleave(self._cell, 0).repeat_interleave(self._cell, 1)
+            yield chosen, pixels[: hole.shape[0], : hole.shape[1]] & hole
+
+    def _wide(self, hole: Tensor) -> Tensor:
+        """The holes that are larger than half a tile."""
+        wide = torch.zeros_like(hole)
+        for _, mine in self._apart(hole):
+            if max(last + 1 - first for first, last in extent(mine)) > self.tile // 2:
+                wide |= mine
+        return wide
 
     def _span(self, first: int, last: int, size: int) -> tuple[int, int]:
         """With a quarter of a tile of surroundings on either side, and a whole tile at least."""
@@ -171,8 +195,9 @@ class _Run:
     def _call(self, tiles: Tensor, holes: Tensor) -> Tensor:
         with torch.no_grad():
             filled = self.inpainter(tiles, (~holes).to(tiles.dtype))
-        if not isinstance(filled, Tensor) or filled.shape != tiles.shape:
-            raise ValueError(f"the inpainter got tiles {tuple(tiles.shape)} and answered {describe(filled)}; expected the same shape.")
+        if not isinstance(filled, Tensor) or not filled.is_floating_point() or filled.shape != tiles.shape:
+            got = f"the inpainter got tiles {tuple(tiles.shape)} and answered {describe(filled)}"
+            raise ValueError(f"{got}; expected floats of the same shape.")
         return as_image(filled.to(tiles), "the inpainter's answer")
 
 

@@ -455,4 +455,4 @@ def test_the_copy_itself() -> None:
 
 
 def test_public_names() -> None:
-    assert set(data.__all__) == {"ImageSet", "load_images", "load_photo", "photo_names"}
+    assert set(data.__all__) == {"ImageSet", "load_images", "load_photo", "photo_names", "save_photo"}

@@ -247,6 +247,11 @@ def test_bad_input_is_refused():
         inpaint_large(baselines.mean_fill, image, 0 * mask)
     with pytest.raises(ValueError, match=r"the inpainter got tiles \(1, 3, 16, 16\) and answered a tensor of shape \(1, 1, 16, 16\)"):
         inpaint_large(lambda i, m: i[:, :1], image, mask, tile=16)
+    for answer in (lambda i, m: i.to(torch.uint8), lambda i, m: i > 0.5):
+        with pytest.raises(ValueError, match=r"answered a tensor of shape \(.*expected floats of the same shape"):
+            inpaint_large(answer, image, mask, tile=16)
+    with pytest.raises(TypeError, match="inpainter is 'biharmonic'; expected a callable"):
+        inpaint_large("biharmonic", image, mask)
     for answer in (lambda i, m: i + 5, lambda i, m: i * math.nan):
         with pytest.raises(ValueError, match="the inpainter's answer h"):
             inpaint_large(answer, image, mask, tile=16)
@@ -260,3 +265,9 @@ def test_a_hole_of_half_a_tile_is_filled_in_one_piece_wherever_it_lies(top, left
     image, recorder = torch.rand(1, 3, 240, 200), Recorder()
     inpaint_large(recorder, image, with_holes(240, 200, (top, top + 32, left, left + 32)), tile=64)
     assert len(recorder.tiles) == 1 and int((recorder.tiles[0][1] == 0).sum()) == 32 * 32
+
+
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (0, 168), (208, 168), (100, 0), (0, 90)])
+def test_a_hole_of_half_a_tile_in_a_corner_or_at_an_edge_is_no_exception(top, left):
+    """Its far end is half a tile away from everything known; a watermark lies there."""
+    test_a_hole_of_half_a_tile_is_filled_in_one_piece_wherever_it_lies(top, left)
