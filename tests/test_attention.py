@@ -277,7 +277,11 @@ ONE, MASK = torch.rand(1, 3, 6, 6), torch.ones(1, 1, 6, 6)
         (ONE, ONE, MASK.expand(2, -1, -1, -1), {}, ValueError, "2 masks for 1 images"),
         (ONE, ONE, MASK, {"patch": 2}, ValueError, "odd side"),
         (ONE, ONE, MASK, {"rate": 4}, ValueError, "divisor of all sides"),
+        (ONE, ONE, MASK, {"patch": 3.0}, ValueError, r"patch is 3\.0; .*odd side"),
+        (ONE, ONE, MASK, {"rate": 2.0}, ValueError, r"rate is 2\.0; .*divisor of all sides"),
         (ONE, ONE, MASK, {"min_known": 0.0}, ValueError, "fraction above 0"),
+        (ONE, ONE, MASK, {"min_known": "0.5"}, ValueError, "fraction above 0"),
+        *((ONE, ONE, MASK, {"scale": scale}, ValueError, "scale is .*finite number") for scale in (math.nan, math.inf, -math.inf, "10")),
     ],
 )
 def test_bad_input_is_named(query, source, mask, options, error, says):

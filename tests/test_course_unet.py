@@ -54,6 +54,20 @@ class TestPyramidFilling:
         expected = (9 * own + 3 * block[1, 2] + 3 * block[2, 1] + block[1, 1]) / 16
         assert float(pyramid_filling(image, mask)[0, 0, 4, 4]) == pytest.approx(float(expected), abs=1e-9)
 
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    @pytest.mark.parametrize("known", [0, 1, 768])
+    def test_half_precision_has_finite_derivatives(self, dtype, known):
+        image, mask = torch.rand(1, 3, 32, 32, generator=rng()).to(dtype).requires_grad_(), torch.ones(1, 1, 32, 32)
+        mask[..., 8:24, 8:24] = 0
+        if known < 768:
+            mask.zero_()
+            mask[..., 20, :known] = 1
+        filled = pyramid_filling(image, mask)
+        filled.float().sum().backward()
+        assert bool(filled.isfinite().all()) and bool(image.grad.isfinite().all())
+        assert torch.equal(image.grad != 0, mask.bool().expand_as(image))
+        assert filled.dtype == dtype and torch.equal(filled, pyramid_filling(image.float(), mask).to(dtype))
+
     def test_turning_the_picture_turns_the_filling(self):
         image, mask = damage(size=(32, 32))
         for turn in (lambda x: x.flip(-1), lambda x: x.flip(-2), lambda x: x.transpose(-1, -2)):
@@ -190,7 +204,16 @@ def test_it_learns_to_beat_its_start():
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [({"convolution": "dilated"}, "plain, partial, gated"), ({"depth": 0}, "at least 1"), ({"blocks": 0}, "at least 1")],
+    [
+        ({"convolution": "dilated"}, "plain, partial, gated"),
+        ({"depth": 0}, "depth is 0; .*at least 1"),
+        ({"blocks": 0}, "blocks is 0; .*at least 1"),
+        ({"depth": 2.0}, r"depth is 2\.0; expected a whole number"),
+        ({"blocks": True}, "blocks is True; expected a whole number"),
+        ({"mirror": "off"}, "mirror is 'off'; expected True or False"),
+        ({"attention": "no"}, "attention is 'no'; expected True or False"),
+        ({"start": 1}, "start is 1; expected True or False"),
+    ],
 )
 def test_options_that_cannot_be(options, says):
     with pytest.raises(ValueError, match=says):

@@ -16,12 +16,13 @@ import threading
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from data_files import class_tree, md5s, noise, official_archive, official_batches, official_folder, save, zip_of
+from data_files import CLASSES, class_tree, md5s, noise, official_archive, official_batches, official_folder, save, zip_of
 from PIL import Image
 
 from inpaintlib._images import cache, cifar, download, ladder, progress
@@ -634,9 +635,34 @@ def test_cifar_has_one_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ValueError, match="CIFAR-10 images have 32x32 pixels"):
         load_images(official_folder(tmp_path / "e", official_batches()), size=64)
     load_images(tree)  # cached
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match="size is 64; CIFAR-10 images have 32x32 pixels"):
         load_images("cifar10", size=64)
     assert load_images(size=64).source.startswith("Embedded photographs")
+
+
+@pytest.mark.parametrize("name", ["auto", "cifar10"])
+def test_a_copy_of_cifar_is_not_enlarged(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INPAINTLIB_DATA", str(class_tree(tmp_path / "d")))
+    with pytest.raises(ValueError, match="size is 64; CIFAR-10 images have 32x32 pixels"):
+        load_images(name, "test", size=64)
+
+
+def test_an_enlarged_copy_that_lies_in_the_cache_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = class_tree(tmp_path / "d")
+    with monkeypatch.context() as patch:
+        patch.setattr(ladder, "_refuse_copy", lambda *_: None)
+        assert load_images(tree, "test", size=64).images.shape[1:] == (3, 64, 64)  # as an earlier version did it
+    with pytest.raises(ValueError, match="CIFAR-10 images have 32x32 pixels"):
+        load_images(tree, "test", size=64)
+
+
+@pytest.mark.parametrize("size", [64, 96])
+def test_larger_pictures_in_folders_called_like_those_of_cifar_have_any_size(size: int, tmp_path: Path) -> None:
+    for split, label in product(("train", "test"), CLASSES):
+        save(tmp_path / "d" / split / label / "0.png", noise(1, 96, 96))
+    for _ in range(2):  # decoded, and from the cache
+        images = load_images(tmp_path / "d", "test", size=size)
+        assert images.images.shape == (10, 3, size, size) and "CIFAR" not in images.source
 
 
 IMAGES = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)

@@ -39,6 +39,14 @@ def test_a_probability_for_each_pixel_from_the_picture_alone():
     torch.testing.assert_close(torch.cat([model(i[None]) for i in image]), model(image))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_pictures_of_any_precision_are_brought_to_that_of_the_weights(dtype):
+    model, image = models.detector(width=8).eval(), torch.rand(2, 3, 16, 16, generator=rng()).to(dtype)
+    p = model(image)
+    assert p.dtype == torch.float32 and torch.equal(p, model(image.float()))
+    assert torch.equal(model.find(image), model.find(image.float()))
+
+
 def test_parameters_add_up():
     def double(cin, cout):
         return 9 * cin * cout + 9 * cout * cout + 4 * cout
@@ -89,6 +97,7 @@ def test_a_path_is_not_taken_for_the_shipped_weights():
         (torch.rand(1, 3, 16, 16) * 255, {}, ValueError, "255"),
         (torch.zeros(1, 3, 16, 16, dtype=torch.uint8), {}, TypeError, "255"),
         (torch.rand(1, 3, 16, 16), {"threshold": 0.0}, ValueError, "between 0 and 1"),
+        (torch.rand(1, 3, 16, 16), {"threshold": ".5"}, ValueError, r"threshold is '\.5'; .*between 0 and 1"),
     ],
 )
 def test_bad_input_is_named(image, options, error, says):

@@ -187,6 +187,13 @@ def test_gram_by_plain_loops():
     torch.testing.assert_close(losses.gram(maps), expected)
 
 
+def test_gram_takes_maps_only():
+    with pytest.raises(ValueError, match=r"four dimensions \(B, C, H, W\). .*maps\[None\]"):
+        losses.gram(torch.rand(3, 4, 4))
+    with pytest.raises(TypeError, match="maps is an ndarray"):
+        losses.gram(torch.rand(1, 3, 4, 4).numpy())
+
+
 def test_gram_does_not_overflow_in_sixteen_bits():
     maps = torch.full((1, 1, 256, 256), 2.0, dtype=torch.float16)  # the sum over the places is 262144, four times float16's largest number
     assert losses.gram(maps).tolist() == [[[4.0]]]
@@ -259,6 +266,14 @@ def test_liu_total_leaves_out_what_has_no_weight():
         losses.liu_total(prediction, target, mask, features=network, weights={"texture": 1.0})
 
 
+@pytest.mark.parametrize("weight", ["a", math.nan, math.inf, True, None])
+def test_a_weight_that_is_no_finite_number_is_named(weight):
+    with pytest.raises(ValueError, match=r"the weight of tv is .*; expected a finite number"):
+        losses.liu_total(*example(), features=Network(), weights={"tv": weight})
+    with pytest.raises(ValueError, match=r"the weight of tv is .*; expected a finite number"):
+        losses.weighted_sum(tv=(weight, losses.total_variation))
+
+
 def test_no_gradient_is_kept_for_the_truth():
     prediction, target, mask = example()
     target.requires_grad_()
@@ -270,6 +285,12 @@ def test_no_gradient_is_kept_for_the_truth():
 def test_a_feature_network_that_returns_something_else_is_named(returns):
     with pytest.raises(ValueError, match="expected a list of maps"):
         losses.perceptual(*example(), features=returns)
+
+
+@pytest.mark.parametrize("loss", [losses.perceptual, losses.style, losses.liu_total])
+def test_a_feature_network_that_is_none_is_named(loss):
+    with pytest.raises(TypeError, match="features is a NoneType; expected a network"):
+        loss(*example(), features=None)
 
 
 # --- adversarial ------------------------------------------------------------------------------------------------------------------
@@ -334,6 +355,31 @@ def test_gradient_penalty_in_the_hole_only():
     assert float(value) == pytest.approx(0, abs=1e-12)
 
 
+def test_gradient_penalty_of_slope_one_where_half_of_it_lies_in_the_hole():
+    real, fake, mask = pictures()
+    mask[..., :3], mask[..., 3:] = 0, 1
+    slope_one = lambda x, m: x.flatten(1).sum(1) / math.sqrt(108)  # noqa: E731
+    value = losses.gradient_penalty(slope_one, real, fake, mask, hole_only=True)
+    assert float(value) == pytest.approx((math.sqrt(0.5) - 1) ** 2)
+    mask[0] = 1  # between two equal pictures there is no line, and nothing to ask for
+    value = losses.gradient_penalty(slope_one, real, fake, mask, hole_only=True)
+    assert float(value) == pytest.approx(2 / 3 * (math.sqrt(0.5) - 1) ** 2)
+
+
+def test_gradient_penalty_takes_masks_of_any_kind():
+    real, fake, mask = pictures()
+    seen = []
+
+    def critic(x, m):
+        seen.append(m)
+        return (x * (1 - m)).flatten(1).sum(1)
+
+    expected = losses.gradient_penalty(critic, real, fake, mask, hole_only=True)
+    for same in (mask[:1], mask.bool(), mask.to(torch.uint8), mask.float()):
+        torch.testing.assert_close(losses.gradient_penalty(critic, real, fake, same, hole_only=True), expected)
+    assert all(torch.equal(m, mask) for m in seen)
+
+
 def test_gradient_penalty_draws_between_real_and_fake():
     seen = []
 
@@ -391,6 +437,17 @@ def test_gradient_penalty_names_what_does_not_fit():
     real, fake, mask = pictures()
     with pytest.raises(ValueError, match="expected the same shape"):
         losses.gradient_penalty(lambda x, m: x.flatten(1), real, fake[:1], mask)
+    for wrong, error, says in (
+        ((255 * mask).to(torch.uint8), ValueError, "Divide by 255"),
+        (None, TypeError, "mask is a NoneType"),
+        (mask[..., :4, :4], ValueError, "expected the same"),
+        (mask[:, 0], ValueError, "Add the channel"),
+    ):
+        for hole_only in (False, True):
+            with pytest.raises(error, match=says):
+                losses.gradient_penalty(lambda x, m: x.flatten(1), real, fake, wrong, hole_only=hole_only)
+    with pytest.raises(TypeError, match=r"real is .*uint8; expected float"):
+        losses.gradient_penalty(lambda x, m: x.flatten(1), real.byte(), fake.byte(), mask)
 
 
 def test_the_command_line_knows_the_new_names():

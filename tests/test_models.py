@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+
 import pytest
 import torch
 
@@ -226,6 +229,18 @@ def test_unknown_names_and_options_are_refused():
 def test_options_too_small_for_a_network_are_named(make, says):
     with pytest.raises(ValueError, match=says):
         make()
+
+
+@pytest.mark.parametrize("value", ["off", "False", 0, 1, None])
+def test_a_switch_is_true_or_false(value):
+    for name in models.names():
+        make = getattr(importlib.import_module(f"inpaintlib.models.{name}"), type(small(name)).__name__)
+        for option, parameter in inspect.signature(make).parameters.items():
+            if isinstance(parameter.default, bool):
+                with pytest.raises(ValueError, match=f"{option} is {value!r}; expected True or False"):
+                    models.create(name, **{option: value})
+    with pytest.raises(ValueError, match=f"frozen is {value!r}; expected True or False"):
+        small("partial_unet_512").freeze_encoder_norm(value)
 
 
 @pytest.mark.parametrize("name", ["vanilla_unet", "partial_unet_s1"])

@@ -385,6 +385,20 @@ class TestEveryCritic:
             models.critic(name, depth=3)
 
 
+    @pytest.mark.parametrize(
+        ("image", "error", "says"),
+        [
+            (torch.zeros(2, 3, 32, 32, dtype=torch.uint8), TypeError, "/ 255"),
+            (torch.rand(2, 3, 32, 32).numpy(), TypeError, "image is an ndarray"),
+            (torch.rand(0, 3, 32, 32), ValueError, "empty"),
+            (torch.rand(2, 1, 32, 32), ValueError, "expected 3 channels"),
+        ],
+    )
+    def test_an_image_that_is_none_is_named(self, name, image, error, says):
+        with pytest.raises(error, match=says):
+            models.critic(name, size=32, width=8)(image, torch.ones(1, 1, 32, 32))
+
+
 def test_unknown_critics_are_refused():
     with pytest.raises(ValueError, match="expected one of context, global, local, sn_patch"):
         models.critic("patchgan")
@@ -402,6 +416,41 @@ def test_critics_that_look_at_the_mask_refuse_one_that_does_not_fit(name, shape)
 def test_summaries_of_networks_that_take_no_mask():
     table = models.summary(models.detector(width=4))
     assert table.total == sum(row.parameters for row in table.rows) and table.rows[-1].shape == (1, 32, 32)
+
+
+class Several(nn.Module):
+    """A layer with a weight of its own that returns a dict, and takes an option by its name only."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution, self.gain = nn.Conv2d(3, 4, 3), nn.Parameter(torch.ones(1))
+
+    def forward(self, image, *, temperature=1.0):
+        return {"note": "none", "maps": [self.gain * self.convolution(image) / temperature]}
+
+
+def test_a_summary_of_a_module_that_returns_a_dict_and_has_an_option():
+    table = models.summary(Several())
+    assert [(row.name, row.shape, row.parameters) for row in table.rows] == [("convolution", (4, 30, 30), 112), ("", (4, 30, 30), 1)]
+
+
+def test_the_default_size_of_a_summary_fits_the_model():
+    assert models.summary(models.create("course_unet", depth=7, width=2)).title.endswith("64 x 64")
+    assert models.summary(models.create("course_unet", depth=2, width=2)).title.endswith("32 x 32")
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "error", "says"),
+    [
+        (nn.ReLU(), None, ValueError, "model is a ReLU without parameters"),
+        (Several(), 32.0, TypeError, r"size is 32\.0; expected a side"),
+        (Several(), (32, 32, 32), TypeError, r"size is \(32, 32, 32\); expected a side"),
+        (Several(), -4, ValueError, "size is -4x-4; expected at least"),
+    ],
+)
+def test_a_summary_names_what_it_cannot_take(model, size, error, says):
+    with pytest.raises(error, match=says):
+        models.summary(model, size)
 
 
 def largest_singular_values(critic):
@@ -453,3 +502,6 @@ def test_the_local_critic_looks_at_each_hole():
     crops = crop_at_hole(image, mask, 4)
     for crop, (top, left) in zip(crops, [(1, 3), (0, 4), (2, 2), (2, 2)], strict=True):
         assert torch.equal(crop[0], image[0, 0, top : top + 4, left : left + 4])
+    for side, says in ((6, "side is 6, the image 4 x 8"), (0, "side is 0; expected a whole number"), (2.0, r"side is 2\.0")):
+        with pytest.raises(ValueError, match=says):
+            crop_at_hole(image[..., :4, :], mask[..., :4, :], side)

@@ -14,6 +14,7 @@ What becomes of a file that is not simply RGB, eight bits a channel, and square:
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from collections import deque
@@ -27,7 +28,7 @@ from PIL import Image, ImageOps
 from inpaintlib._images.listing import ARCHIVE_ERRORS, Listing
 from inpaintlib._images.progress import Progress
 
-__all__ = ["Decoded", "decode", "decode_all"]
+__all__ = ["Decoded", "decode", "decode_all", "measure_all"]
 
 CHUNK_FILES, CHUNK_BYTES = 128, 8 << 20  # a job for one thread: enough small files to be worth it, few large ones to spare memory
 
@@ -142,6 +143,13 @@ def decode_all(listing: Listing, names: list[str], labels: list[int], size: int)
         good = np.asarray([place not in trouble for place in range(len(names))])
         images, numbers = images[good], numbers[good]
     return images, numbers, skipped, len(resized)
+
+
+def measure_all(listing: Listing, names: list[str]) -> Iterator[tuple[int, int]]:
+    """Width and height of each picture that can be read, as they come; no pixel is decoded."""
+    for name in listing.quickest_order(names):
+        with contextlib.suppress(Exception), Image.open(io.BytesIO(listing.read(name))) as image:
+            yield image.size
 
 
 def reason(error: Exception) -> str:

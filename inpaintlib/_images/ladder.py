@@ -13,8 +13,8 @@ import warnings
 from pathlib import Path
 
 from inpaintlib._images import cache, cifar, photos
-from inpaintlib._images.decode import Decoded, decode_all
-from inpaintlib._images.layout import arrange
+from inpaintlib._images.decode import Decoded, decode_all, measure_all
+from inpaintlib._images.layout import CIFAR10_CLASSES, Layout, arrange
 from inpaintlib._images.listing import Listing, open_listing
 from inpaintlib._images.progress import interactive
 
@@ -37,6 +37,8 @@ def find(name: str, split: str, size: int, download: bool) -> tuple[Decoded, str
     """
     if name == "photos":
         return photos.crops(split, size), ""
+    if name == "cifar10":
+        _needs_32(size)  # wherever it lies: at another size there is none to look for
     if name not in ("auto", "cifar10"):
         return _from_path(_path(name), split, size), ""
     found = _named(name, split, size) or _cached(split, size) or _downloaded(name, split, size, download)
@@ -133,9 +135,13 @@ def _from_path(path: Path, split: str, size: int) -> Decoded:
     listing = open_listing(path)
     for cached in cache.find(f"*-{split}-{size}-{listing.fingerprint[:16]}.npy"):
         try:
-            return cache.load(cached)
+            decoded = cache.load(cached)
         except cache.Damaged as error:
             warn(f"{error}; it is made anew.")
+            continue
+        if size != 32 and decoded.classes == CIFAR10_CLASSES:
+            _refuse_copy(listing, arrange(listing, split), size)  # earlier versions enlarged it, and may have left this behind
+        return decoded
     kind, decoded = _decode(listing, split, size)
     try:
         target = cache.folder() / cache.name_for(kind, split, size, listing.fingerprint)
@@ -152,10 +158,10 @@ def _decode(listing: Listing, split: str, size: int) -> tuple[str, Decoded]:
         _needs_32(size)
         return cifar.KIND, cifar.read_batches(listing, batches, split)
     layout = arrange(listing, split)
+    _refuse_copy(listing, layout, size)
     images, labels, skipped, resized = decode_all(listing, layout.names, layout.labels, size)
     notes = [layout.rule] if layout.rule else []
-    if layout.cifar and not resized:
-        _needs_32(size)
+    if layout.cifar and size == 32 and not resized:
         kind, title = f"cifar10-{layout.cifar}-copy", f"CIFAR-10 ({layout.cifar} copy)"
     else:
         kind, title = f"folder-{listing.title}", f'images of "{listing.title}"'
@@ -165,6 +171,14 @@ def _decode(listing: Listing, split: str, size: int) -> tuple[str, Decoded]:
     if skipped:
         notes.append(f"{len(skipped):,} files skipped")
     return kind, Decoded(images, labels, layout.classes, title, notes, skipped)
+
+
+def _refuse_copy(listing: Listing, layout: Layout, size: int) -> None:
+    """A copy of CIFAR-10 has 32x32 pixels only, as the original has; folders of larger pictures may be called like its classes."""
+    if size != 32 and layout.cifar:
+        sides = measure_all(listing, layout.names)
+        if next(sides, None) == (32, 32) and all(side == (32, 32) for side in sides):
+            _needs_32(size)
 
 
 def _needs_32(size: int) -> None:

@@ -22,6 +22,7 @@ code; the paper propagates what comes out of it. Pasted patches reach half-way o
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 import torch
@@ -78,7 +79,7 @@ def contextual_attention(
     >>> field[0, 1, 0].tolist()  # it is copied from two steps to the left; the first a wins over its equal
     [0, 0, -2, -2]
     """
-    mask = _check(query, source, mask, patch, rate, min_known)
+    mask = _check(query, source, mask, patch, rate, scale, min_known)
     with _in_full_precision(query):
         dtype = torch.promote_types(query.dtype, torch.float32)
         weight = _weights(query, source, mask, patch, rate, scale, propagate, min_known)  # (B, h, w, h', w')
@@ -113,7 +114,7 @@ def attention_weights(
     >>> attention_weights(x, x).sum((3, 4)).allclose(torch.ones(1, 4, 4))
     True
     """
-    mask = _check(query, source, mask, patch, rate, min_known)
+    mask = _check(query, source, mask, patch, rate, scale, min_known)
     with _in_full_precision(query):
         return _weights(query, source, mask, patch, rate, scale, propagate, min_known)
 
@@ -232,7 +233,7 @@ def _cells(mask: Tensor, rate: int) -> Tensor:
     return 1 - F.max_pool2d(1 - mask, rate) if rate > 1 else mask
 
 
-def _check(query: Tensor, source: Tensor, mask: Tensor | None, patch: int, rate: int, min_known: float) -> Tensor:
+def _check(query: Tensor, source: Tensor, mask: Tensor | None, patch: int, rate: int, scale: float, min_known: float) -> Tensor:
     for name, x in (("query", query), ("source", source)):
         if not isinstance(x, Tensor) or not x.is_floating_point():
             raise TypeError(f"{name} is {describe(x)}; expected a float tensor (B, C, H, W).")
@@ -240,12 +241,14 @@ def _check(query: Tensor, source: Tensor, mask: Tensor | None, patch: int, rate:
             raise ValueError(f"{name} is {describe(x)}; expected four dimensions (B, C, H, W), none of them 0.")
     if query.shape[:2] != source.shape[:2]:
         raise ValueError(f"query is {describe(query)}, source {describe(source)}; expected the same batch and the same channels.")
-    if patch < 1 or patch % 2 == 0:
-        raise ValueError(f"patch is {patch}; expected an odd side such as 3, so that a patch has a centre.")
-    if rate < 1 or any(side % rate for side in (*query.shape[2:], *source.shape[2:])):
-        raise ValueError(f"rate is {rate}; expected a divisor of all sides, {tuple(query.shape[2:])} and {tuple(source.shape[2:])}.")
-    if not 0 < min_known <= 1:
-        raise ValueError(f"min_known is {min_known}; expected a fraction above 0, at most 1.")
+    if not isinstance(patch, int) or patch < 1 or patch % 2 == 0:
+        raise ValueError(f"patch is {patch!r}; expected an odd side such as 3, so that a patch has a centre.")
+    if not isinstance(rate, int) or rate < 1 or any(side % rate for side in (*query.shape[2:], *source.shape[2:])):
+        raise ValueError(f"rate is {rate!r}; expected a divisor of all sides, {tuple(query.shape[2:])} and {tuple(source.shape[2:])}.")
+    if not isinstance(scale, numbers.Real) or not -math.inf < scale < math.inf:
+        raise ValueError(f"scale is {scale!r}; expected a finite number, such as 10.")
+    if not isinstance(min_known, numbers.Real) or not 0 < min_known <= 1:
+        raise ValueError(f"min_known is {min_known!r}; expected a fraction above 0, at most 1.")
     if mask is None:
         return source.new_ones(source.shape[0], 1, *source.shape[2:])
     # To look at values on a GPU would make it wait at every layer; there the shapes alone are checked.

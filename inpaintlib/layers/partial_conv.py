@@ -113,9 +113,10 @@ def _as_groups(x: Tensor, mask: Tensor | Groups | None, weight: Tensor, bias: Te
     groups = [(mask, x.shape[1])] if isinstance(mask, Tensor) else list(mask) if isinstance(mask, Sequence) else [mask]
     if not all(isinstance(group, tuple | list) and len(group) == 2 for group in groups):
         raise TypeError(f"mask is {describe(mask)}; expected a tensor (B, 1, H, W), or pairs of (mask, channels), one for each part.")
-    total = sum(channels for _, channels in groups)
-    if total != x.shape[1]:
-        raise ValueError(f"the masks speak of {' + '.join(str(c) for _, c in groups)} channels, x has {x.shape[1]}; expected the same sum.")
+    counts = [channels for _, channels in groups]
+    if not all(isinstance(count, int) and count > 0 for count in counts) or sum(counts) != x.shape[1]:
+        said = " + ".join(map(repr, counts)) or "no"
+        raise ValueError(f"the masks speak of {said} channels, x has {x.shape[1]}; expected whole numbers from 1 that add up to that.")
     # To look at values on a GPU would make it wait at every layer; there the shapes alone are checked.
     look = x.device.type == "cpu" and not torch.compiler.is_compiling()
     return [(as_mask(m, x, values=look), channels) for m, channels in groups]

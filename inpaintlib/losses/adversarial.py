@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaintlib._check import describe
+from inpaintlib.losses._common import checked
 
 __all__ = ["bce_critic", "bce_generator", "gradient_penalty", "hinge_critic", "hinge_generator", "wgan_critic", "wgan_generator"]
 
@@ -103,25 +103,29 @@ def gradient_penalty(
     Args:
         critic: ``critic(image, mask)`` -> scores, one for each sample or more, whose mean counts then.
         real, fake: float (B, C, H, W); gradients flow to neither.
-        mask: (B, 1, H, W), 1 = known, 0 = hole.
-        hole_only: look at the gradient in the hole alone, since the known pixels are the same in both (Yu et al., CVPR 2018, section 3.2).
+        mask: (B, 1, H, W), 1 = known, 0 = hole; the critic gets it as float.
+        hole_only: take the norm of the gradient's part in the hole alone. Slope 1 is what the best critic has along the line from filled
+            to real, and where both agree on the known pixels this line lies in the hole. An image without a hole has no such line, and
+            adds 0.
         generator: of the random points.
 
     Returns:
-        A scalar with a gradient to the critic's weights; 0 for a critic whose slope is 1 everywhere.
+        A scalar with a gradient to the critic's weights, the mean over the batch; 0 for a critic whose slope is 1 everywhere, with
+        ``hole_only`` for one whose slope in the hole is 1 by itself.
 
     Raises:
-        ValueError: shapes differ.
+        TypeError: no float images, or no mask.
+        ValueError: shapes that do not fit each other, or mask values other than 0 and 1.
 
-    Source: Gulrajani et al., NeurIPS 2017, eq. 3.
+    Source: Gulrajani et al., NeurIPS 2017, eq. 3; ``hole_only``: Yu et al., CVPR 2018, section 3.2.
     """
-    if real.shape != fake.shape:
-        raise ValueError(f"real is {describe(real)}, fake is {describe(fake)}; expected the same shape (B, C, H, W).")
+    mask = checked(real, fake, mask, ("real", "fake"))
     share = torch.rand(len(real), 1, 1, 1, generator=generator, dtype=real.dtype).to(real.device)
     between = torch.lerp(real.detach(), fake.detach(), share.expand_as(real)).requires_grad_()
     with torch.enable_grad():
         scores = critic(between, mask).reshape(len(real), -1).mean(1).sum()  # samples do not meet, so one sum gives each its own gradient
         (slope,) = torch.autograd.grad(scores, between, create_graph=True)
-    if hole_only:
-        slope = slope * (1 - mask.to(slope.dtype))
-    return (slope.flatten(1).norm(dim=1) - 1).square().mean()
+    if not hole_only:
+        return (slope.flatten(1).norm(dim=1) - 1).square().mean()
+    hole = 1 - mask
+    return ((slope * hole).flatten(1).norm(dim=1) - hole.flatten(1).amax(1)).square().mean()  # 0 - 0 where there is no hole

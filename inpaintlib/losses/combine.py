@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import numbers
-
 from torch import Tensor
 
-from inpaintlib.losses._common import Loss
+from inpaintlib.losses._common import Loss, check_weight
 from inpaintlib.losses.liu import total_variation
 from inpaintlib.losses.reconstruction import border_weighted, hole_l1, hole_log_mse, hole_mse, l1, mse, ssim_loss, valid_l1, valid_mse
 
@@ -35,8 +32,7 @@ class WeightedSum:
         for name, term in terms.items():
             if not (isinstance(term, tuple) and len(term) == 2 and callable(term[1])):
                 raise TypeError(f"the term {name} is {term!r}; expected a pair (weight, loss), such as (6.0, losses.hole_l1).")
-            if not isinstance(term[0], numbers.Real) or isinstance(term[0], bool) or not math.isfinite(term[0]):
-                raise ValueError(f"the weight of {name} is {term[0]!r}; expected a finite number.")
+            check_weight(name, term[0])
         self.terms = terms
 
     def __call__(self, prediction: Tensor, target: Tensor, mask: Tensor) -> dict[str, Tensor]:

@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaintlib._check import check_maps
-from inpaintlib.losses._common import checked, wide
+from inpaintlib._check import check_maps, describe
+from inpaintlib.losses._common import check_weight, checked, wide
 from inpaintlib.losses.reconstruction import hole_l1, valid_l1
 
 __all__ = ["LIU_WEIGHTS", "Features", "gram", "liu_total", "perceptual", "style", "total_variation"]
@@ -49,7 +49,9 @@ def liu_total(
         ``{"valid", "hole", "perceptual", "style_out", "style_comp", "tv"}`` -> scalar, in the order of ``weights``.
 
     Raises:
-        ValueError: no weights, an unknown name among them, shapes that do not fit each other, or as :func:`perceptual`.
+        TypeError: no float images, no mask, or ``features`` cannot be called.
+        ValueError: no weights, an unknown name or a weight that is no finite number, shapes that do not fit each other, or as
+            :func:`perceptual`.
 
     Source: Liu et al., ECCV 2018, eq. 7; valid and hole count over the whole image, as there.
     """
@@ -58,6 +60,8 @@ def liu_total(
     unknown = set(weights) - set(LIU_WEIGHTS)
     if unknown:
         raise ValueError(f"weights names {', '.join(sorted(unknown))}; expected some of {', '.join(LIU_WEIGHTS)}.")
+    for name, weight in weights.items():
+        check_weight(name, weight)
     checked(prediction, target, mask)
     terms = {
         "valid": lambda: valid_l1(prediction, target, mask, over="image"),
@@ -78,6 +82,7 @@ def perceptual(prediction: Tensor, target: Tensor, mask: Tensor, *, features: Fe
     Arguments as in :func:`liu_total`; N_l is the number of values of the feature map.
 
     Raises:
+        TypeError: no float images, no mask, or ``features`` cannot be called.
         ValueError: shapes that do not fit each other, or ``features`` answers something else than maps, or is for measuring only.
 
     Source: Liu et al., ECCV 2018, eq. 3; L. Gatys et al., A Neural Algorithm of Artistic Style, 2015.
@@ -104,9 +109,18 @@ def gram(maps: Tensor) -> Tensor:
     prints the inverse, with which the largest map would outweigh all else by orders of magnitude. It is single precision at least that
     comes back.
 
+    Raises:
+        TypeError: no tensor.
+        ValueError: another number of dimensions than four.
+
     >>> gram(torch.tensor([[[[1.0, 1.0]], [[2.0, 0.0]]]])).tolist()
     [[[0.5, 0.5], [0.5, 1.0]]]
     """
+    if not isinstance(maps, Tensor):
+        raise TypeError(f"maps is {describe(maps)}; expected a tensor (B, C, H, W).")
+    if maps.dim() != 4:
+        hint = " Add the batch dimension with maps[None]." if maps.dim() == 3 else ""
+        raise ValueError(f"maps is {describe(maps)}; expected four dimensions (B, C, H, W).{hint}")
     _, channels, height, width = maps.shape
     flat = maps.flatten(2).to(wide(maps))  # (B, C, H * W)
     with torch.autocast("cpu" if maps.is_meta else maps.device.type, enabled=False):  # the sum over all places can exceed what 16 bits hold
@@ -151,6 +165,8 @@ def _maps(features: Features, image: Tensor) -> Maps:
             f"features is {name}, which is for measuring only: what is trained to please it could not be measured with it any more. "
             'Use features.load("small") or features.load("vgg16") in losses.'
         )
+    if not callable(features):
+        raise TypeError(f'features is {describe(features)}; expected a network to call with images, such as features.load("small").')
     maps = features(image)
     check_maps(maps, image)
     return maps

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -139,6 +140,9 @@ def detector(pretrained: bool = False, **options: Any) -> HoleDetector:
 
 
 def _make(make: Callable[..., M], name: str, options: dict[str, Any]) -> M:
+    known = [each.name for each in inspect.signature(make).parameters.values() if each.kind is not each.VAR_KEYWORD]
+    if unknown := [option for option in options if option not in known]:
+        raise ValueError(f"{name} does not take {unknown[0]!r}; its options are {', '.join(known)}.")
     try:
         return make(**options)
     except TypeError as error:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from inpaintlib._check import as_blanked, as_image, as_mask
 from inpaintlib._turns import turns_of
 
-__all__ = ["Inpainter", "check_option", "composite", "evaluating", "start_weights"]
+__all__ = ["Inpainter", "check_option", "check_switch", "composite", "evaluating", "start_weights"]
 
 
 def check_option(name: str, value: object, least: int = 1) -> None:
@@ -25,6 +25,12 @@ def check_option(name: str, value: object, least: int = 1) -> None:
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} is {value!r}; expected a whole number, at least {least}.")
+
+
+def check_switch(name: str, value: object) -> None:
+    """Raise a ValueError unless an option that is on or off is True or False: the word "off" would count as on."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is {value!r}; expected True or False.")
 
 
 def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
@@ -78,6 +84,7 @@ class Inpainter(nn.Module):
         options: what the model was made with; ``models.create(name, **options)`` makes its twin.
         size_multiple: height and width must be multiples of it, since each stride of 2 halves them.
         least: the smallest values of its options, where that is not 1.
+        switches: the options that are True or False.
         free: the options that need no weights of their own, and so may differ from those that the weights were trained with.
         card: what the training run wrote about the weights (data, masks, steps, metrics), if they were loaded.
     """
@@ -85,13 +92,16 @@ class Inpainter(nn.Module):
     name: str = ""
     size_multiple: int = 1
     least: ClassVar[dict[str, int]] = {}
+    switches: ClassVar[frozenset[str]] = frozenset()
     free: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
-        for option in ("size", "width", "latent"):
-            if option in options:
-                check_option(option, options[option], self.least.get(option, 1))
+        for option, value in options.items():
+            if option in ("size", "width", "latent", "depth", "blocks"):
+                check_option(option, value, self.least.get(option, 1))
+            elif option in self.switches:
+                check_switch(option, value)
         self.options = options
         self.card: dict[str, Any] | None = None
 

@@ -105,5 +105,5 @@ class ContextEncoder(Inpainter):
             first, last = self.window.start, self.window.stop - 1
             raise ValueError(
                 f"the mask has holes outside the middle; {self.name} draws rows and columns {first} to {last} only. Use a central hole, "
-                f"such as masks.center_box with a side of {self.hole_side}, or a model that fills holes anywhere, such as partial_unet."
+                f"such as masks.center_box with a side of {self.hole_side}, or a model that fills holes anywhere, such as course_unet."
             )

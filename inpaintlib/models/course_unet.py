@@ -50,6 +50,7 @@ class CourseUNet(Inpainter):
     """
 
     name = "course_unet"
+    switches = frozenset({"attention", "start", "mirror"})
     free = frozenset({"mirror"})
 
     def __init__(
@@ -64,8 +65,6 @@ class CourseUNet(Inpainter):
     ) -> None:
         if convolution not in CONVOLUTIONS:
             raise ValueError(f"convolution is {convolution!r}; expected {', '.join(CONVOLUTIONS)}.")
-        if depth < 1 or blocks < 1:
-            raise ValueError(f"depth is {depth} and blocks is {blocks}; expected at least 1 of each.")
         super().__init__(
             width=width, depth=depth, blocks=blocks, convolution=convolution, attention=attention, start=start, mirror=mirror
         )
@@ -135,17 +134,19 @@ def pyramid_filling(image: Tensor, mask: Tensor) -> Tensor:
     tensor([0.2500, 0.7500, 0.5000, 0.5000])
     """
     mask = as_mask(mask, image, values=False)
-    total, count = image * mask, mask  # (B, C, H, W), (B, 1, H, W)
+    # In single precision at least: in half, 1e-9 below would be 0, and the derivative by one known pixel of many infinite on its way.
+    wide = torch.promote_types(image.dtype, torch.float32)
+    total, count = (image * mask).to(wide), mask.to(wide)  # (B, C, H, W), (B, 1, H, W)
     finer = []
     while total.shape[-2] % 2 == 0 and total.shape[-1] % 2 == 0:
         finer.append((total, count))
         total, count = F.avg_pool2d(total, 2), F.avg_pool2d(count, 2)  # the common factor 1/4 cancels in total / count
     share = count.mean((-2, -1), keepdim=True)
-    mean = torch.where(share > 0, total.mean((-2, -1), keepdim=True) / share.clamp(min=1e-9), 0.5)  # of all known pixels
+    mean = _where_known(total.mean((-2, -1), keepdim=True), share, torch.full_like(share, 0.5))  # of all known pixels
     filled = _where_known(total, count, mean)
     for total, count in reversed(finer):
         filled = _where_known(total, count, F.interpolate(filled, scale_factor=2, mode="bilinear"))
-    return filled
+    return filled.to(image.dtype)
 
 
 def _where_known(total: Tensor, count: Tensor, otherwise: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from inpaintlib._check import as_mask, describe
+from inpaintlib._check import as_image, as_mask, describe
 from inpaintlib.models.base import check_option
 
 __all__ = ["ContextCritic", "Critic", "GlobalCritic", "LocalCritic", "SNPatchCritic", "crop_at_hole"]
@@ -43,8 +43,14 @@ class Critic(nn.Module):
         self.size, self.options = size, {"size": size, **options}
 
     def check_size(self, image: Tensor) -> None:
-        """Raise a ValueError unless the image has the size that the critic was made for."""
-        if image.dim() != 4 or image.shape[1:] != (3, self.size, self.size):
+        """How ``forward`` begins where only one size of image fits.
+
+        Raises:
+            TypeError: no float image.
+            ValueError: an empty batch, or an image of another size than the critic was made for. Values are not looked at.
+        """
+        image = as_image(image, channels=3, values=False)
+        if image.shape[-2:] != (self.size, self.size):
             raise ValueError(
                 f"the critic {self.name} got {describe(image)}; expected (B, 3, {self.size}, {self.size}), the size it was made for. "
                 f"Make one for another size with models.critic('{self.name}', size=...)."
@@ -125,8 +131,7 @@ class SNPatchCritic(Critic):
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """(B, 4 * width, size / 2**layers, size / 2**layers): one score for each neuron."""
-        if image.dim() != 4 or image.shape[1] != 3:
-            raise ValueError(f"the critic {self.name} got {describe(image)}; expected (B, 3, H, W) in [0, 1].")
+        image = as_image(image, channels=3, values=False)
         return self.layers(torch.cat([2 * image - 1, as_mask(mask, image, values=False)], dim=1))
 
 
@@ -198,11 +203,17 @@ def crop_at_hole(image: Tensor, mask: Tensor, side: int) -> Tensor:
     Returns:
         (B, C, side, side), with gradients to the pixels cut out.
 
+    Raises:
+        ValueError: a side that is no whole number from 1, or longer than the image's.
+
     >>> image, mask = torch.arange(16.0).view(1, 1, 4, 4), torch.ones(1, 1, 4, 4)
     >>> mask[..., 3, 0] = 0
     >>> crop_at_hole(image, mask, 2).tolist()
     [[[[8.0, 9.0], [12.0, 13.0]]]]
     """
+    check_option("side", side)
+    if side > min(image.shape[-2:]):
+        raise ValueError(f"side is {side}, the image {image.shape[-2]} x {image.shape[-1]}; expected a square that lies inside it.")
     hole = (mask < 0.5).expand(len(image), -1, -1, -1)[:, 0]  # (B, H, W)
     rows = _starts(hole.any(dim=2), side)[:, :, None]  # (B, side, 1)
     columns = _starts(hole.any(dim=1), side)[:, None, :]  # (B, 1, side)

@@ -3,7 +3,8 @@
 A filling that fools the eye is still too smooth, or lacks the noise and the compression marks of its surroundings, and a network can learn
 to see that. It sees the picture alone, never the mask. What it learned from one inpainter carries over to others only in part: a
 detector is a reason to look closer, not a proof. Nor does it carry over to every kind of picture: the one that ships has learned from
-CIFAR-10, and on other photographs suspects smooth skies and black backgrounds that nobody has touched.
+CIFAR-10, and on other photographs suspects smooth skies and black backgrounds that nobody has touched; its card says how many. That it does
+not merely look for the marks of JPEG, which CIFAR-10's copy bears and its fillings do not, is owed to :mod:`inpaintlib.train.pasts`.
 
 A small U-Net after O. Ronneberger et al., MICCAI 2015, as for any other segmentation into two classes; the question is that of
 H. Li and J. Huang, Localization of Deep Inpainting Using High-Pass Fully Convolutional Network, ICCV 2019.
@@ -11,6 +12,7 @@ H. Li and J. Huang, Localization of Deep Inpainting Using High-Pass Fully Convol
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import torch
@@ -52,6 +54,8 @@ class HoleDetector(nn.Module):
     def logits(self, image: Tensor) -> Tensor:
         """The scores (B, 1, H, W) of which :meth:`forward` takes the sigmoid; a loss is more exact on these.
 
+        Images of any precision are brought to that of the weights, which the scores have too.
+
         Raises:
             TypeError, ValueError: not an image (B, 3, H, W), or sides that are no multiples of 4.
         """
@@ -59,6 +63,7 @@ class HoleDetector(nn.Module):
         height, width = image.shape[-2:]
         if height % self.size_multiple or width % self.size_multiple:
             raise ValueError(f"{self.name} got an image of {height} x {width}; expected multiples of {self.size_multiple}. Crop it.")
+        image = image.to(self.head.weight.dtype)
         full = self.at_full((2 * image - 1).contiguous(memory_format=torch.channels_last))
         half = self.at_half(F.max_pool2d(full, 2))
         x = self.at_quarter(F.max_pool2d(half, 2))
@@ -80,11 +85,10 @@ class HoleDetector(nn.Module):
         ``metrics.hole_detection(detector.find(image), mask)`` says how good it is.
         """
         as_image(image, channels=3)
-        if not 0 < threshold < 1:
-            raise ValueError(f"threshold is {threshold}; expected a probability between 0 and 1.")
+        if not isinstance(threshold, numbers.Real) or not 0 < threshold < 1:
+            raise ValueError(f"threshold is {threshold!r}; expected a probability between 0 and 1.")
         with evaluating(self):
-            weight = next(self.parameters())
-            probability = self(image.to(weight.device, weight.dtype))
+            probability = self(image.to(self.head.weight.device))
         return (probability <= threshold).to(image.device, torch.uint8)
 
 

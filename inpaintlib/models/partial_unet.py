@@ -63,6 +63,7 @@ class PartialUNet(Inpainter):
 
     name = "partial_unet"
     size_multiple = 16
+    switches = frozenset({"squeeze"})
 
     def __init__(self, width: int = 32, squeeze: bool = True) -> None:
         super().__init__(width=width, squeeze=squeeze)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpaintlib.layers import PartialConv2d
-from inpaintlib.models.base import Inpainter
+from inpaintlib.models.base import Inpainter, check_switch
 
 __all__ = ["PartialUNet512"]
 
@@ -90,8 +90,12 @@ class PartialUNet512(Inpainter):
         Args:
             frozen: False lets them learn again.
 
+        Raises:
+            ValueError: ``frozen`` is neither True nor False.
+
         Source: Liu et al., ECCV 2018, section 4.2.
         """
+        check_switch("frozen", frozen)
         self._norm_frozen = frozen
         for norm in self._encoder_norms():
             norm.requires_grad_(not frozen)
