@@ -36,7 +36,7 @@ a 95 % confidence interval; and against the first row, image by image.
 Some minutes are not convergence: a variant that is slower, or starts from less, may catch up in hours. Intervals are over images
 {spread}.
 
-Written by `docs/blocks.py --minutes {minutes:g} --seeds {count_seeds}`.
+Written by `python docs/blocks.py --minutes {minutes:g} --seeds {count_seeds}`.
 """
 
 

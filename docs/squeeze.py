@@ -34,7 +34,8 @@ Test: {source} Masks: the frozen benchmark's lines. Mean over images with a 95 %
 
 Without the squeeze, the composited PSNR is {gain_composited} dB and the raw one {gain_raw} dB higher (paired over images).
 
-Written by `docs/squeeze.py`; one seed each, so the interval says nothing about another seed.
+Written by `python docs/squeeze.py SQUEEZED FREE` from the weights of this run and of the same with `--option squeeze=True`;
+one seed each, so the interval says nothing about another seed.
 """
 
 

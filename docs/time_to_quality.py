@@ -52,7 +52,7 @@ images and masks. A target counts as reached at the first look that passes it, s
 
     {table}
 
-Written by `docs/time_to_quality.py` on {date}; every row of the run is in `{log}`.
+Written by `python docs/time_to_quality.py` on {date}; every row of the run is in `{log}`.
 """
 
 

@@ -8,6 +8,7 @@ writes docs/results/weights.md from the cards inside the files; `--check` only s
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -32,6 +33,13 @@ def quality(card: dict) -> str:
     return "see its card"
 
 
+def before(card: dict) -> tuple[int, float]:
+    """Images seen and seconds of the runs that these weights started from."""
+    runs = re.findall(r"(?:^|; )([\d.]+) epochs, ([\d,]+) s: ", card.get("started from", ""))
+    epochs, seconds = sum(float(one) for one, _ in runs), sum(float(one.replace(",", "")) for _, one in runs)
+    return round(epochs * card.get("training images", 0)), seconds
+
+
 def page() -> str:
     """The table, one line for each file, the heaviest first."""
     lines, total = [], 0
@@ -39,20 +47,22 @@ def page() -> str:
         _, _, card = load_pretrained(path)
         total += path.stat().st_size
         learned = card.get("masks", "labels" if path.stem.startswith("features") else "pictures with filled holes").split(",")[0]
+        images, seconds = before(card)
         cells = [
             f"[{path.stem}](../../inpaintlib/weights/{path.stem}.md)",
             f"{path.stat().st_size / 1e6:.1f}",
             f"{card['parameters']:,}",
             learned,
-            f"{card['images seen']:,}" if "images seen" in card else "",
-            f"{card['seconds'] / 60:.0f}" if "seconds" in card else "",
+            f"{card['images seen'] + images:,}" if "images seen" in card else "",
+            f"{(card['seconds'] + seconds) / 60:.0f}" if "seconds" in card else "",
             quality(card),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     foot = (
         f"\n**{total / 1e6:.1f} of {BUDGET / 1e6:.0f} MB.** PSNR: composited, over the whole image, mean over the test images, in the "
-        "holes that are named.\nThe minutes are those of the last run, on the hardware that its card names; `started from` there tells of "
-        "earlier ones.\n\nWritten by `python docs/weights.py` from the cards inside the files.\n"
+        "holes that are named.\nImages seen and minutes are those of all runs together, where weights were trained on from earlier ones "
+        "(`started from` in the card);\nthe hardware is named there.\n\n"
+        "Written by `python docs/weights.py` from the cards inside the files.\n"
     )
     return HEAD + "\n".join(lines) + "\n" + foot
 

@@ -416,7 +416,9 @@ viz.show(
 # Nor is precision alone enough: who accuses nobody accuses nobody wrongly (0 / 0, counted as 1 here). And recall alone praises the one who accuses everybody. Read the two together; Dice is high only if both are.
 #
 # The detector is a small network that saw thousands of fillings (by several methods) and learned what gives them away: mostly that they are too smooth. The fillings above are of a kind that it learned from, so it finds most of them, invents some, and misses others. Where pieces were copied and nothing is smooth it finds little; on pictures of
-# another kind than it learned from it is wrong more often. **A detector is a reason to look closer, not a proof**, and the same
+# another kind than it learned from it is wrong more often.
+#
+# Beware of *what* such a network learns. The first detector of this course found nearly everything on its test pictures, and suspected untouched photographs from elsewhere all over: its training pictures were JPEG files of one set, whose marks were missing in the filled holes, and it had learned to look for these. **A network learns whatever tells the classes apart in its data, and a test on the same data will never show it.** The one above learned from pictures that were given different pasts (moved, noisy, enlarged, saved again) before they were filled. **A detector is a reason to look closer, not a proof**, and the same
 # honesty is owed to the pictures that you inpaint yourself: say that they are.
 
 # %% [markdown]
