@@ -94,7 +94,8 @@ class ContextEncoder(Inpainter):
             height, width = image.shape[-2:]
             raise ValueError(
                 f"{self.name} got an image of {height} x {width}; expected exactly {size} x {size}, which its bottleneck is made for. "
-                f"Resize or crop image and mask, or make one for another size: models.create('{self.name}', size=...)."
+                f"Resize or crop image and mask, or make one for another size: models.create('{self.name}', size=...), on the command line "
+                "--option size=..."
             )
 
     def _check_hole(self, mask: Tensor) -> None:
