@@ -122,7 +122,7 @@ for name, x in {"the test pictures": untouched, "pieces of large photographs": l
     print(f"(share {share.low:.2f} to {share.high:.2f})")
 
 # %% [markdown]
-# *How this was computed: a picture counts as accused when the detector marks more than one pixel in fifty.* The detector knows one kind of picture. Of the large photographs it accuses nearly every other piece, though nobody touched one of them, and of the little pictures that it learned from far fewer. **A detector is a reason to look closer, never a proof**, and its score, like yours, holds for pictures of the kind that it was measured on.
+# *How this was computed: a picture counts as accused when the detector marks more than one pixel in fifty.* The detector knows one kind of picture. Of the large photographs it accuses nearly every other piece, though nobody touched one of them, and of CIFAR-10's, which it learned from, far fewer. **A detector is a reason to look closer, never a proof**, and its score, like yours, holds for pictures of the kind that it was measured on.
 
 # %% [markdown]
 # ## The arena
