@@ -31,7 +31,16 @@ GLOSSARY = "notebooks/glossary.md"
 LINK = re.compile(r"\[([^\]]+)\]\(([^()\s:]+\.ipynb)(?:#[^()\s]*)?\)")
 
 #: Single files, and everything that git knows below a folder that ends in one of these ways.
-FILES = (".gitignore", "LICENSE", "constraints.txt", "environment.yml", "pyproject.toml", "course/syllabus.toml", GLOSSARY)
+FILES = (
+    ".gitignore",
+    "LICENSE",
+    "constraints.txt",
+    "environment.yml",
+    "pyproject.toml",
+    "course/syllabus.toml",
+    "inpaintlib/weights/SHA256SUMS",
+    GLOSSARY,
+)
 FOLDERS = {
     "inpaintlib": (".py", ".toml", ".safetensors", ".md", ".js", ".css", ".npz"),
     "course/checks": (".py", ".js", ".css"), "course/networks": (".py",),

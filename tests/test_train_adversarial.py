@@ -378,7 +378,7 @@ def test_a_critic_that_breaks_is_named_with_step_and_layer_before_anything_moves
         kept.update({p: p.detach().clone() for network in (model, critic) for p in network.parameters()})
         critic.norm = nn.Sequential(nn.Identity(), Log())
 
-    expected = says("step 9 (epoch 2, batch 3 of 6)", "critic is nan", "layer of the critic", "norm.1 (Log)", str(tmp_path))
+    expected = says("step 9 (epoch 2, batch 3 of 6)", "critic is nan", "layer of the critic", "norm.1 (Log)")
     with pytest.raises(train.Diverged, match=expected):
         play(model, critic, callbacks=[From(8, breaks)], ema=None, out=tmp_path)
     assert len(kept) == 10 and all(torch.equal(p, before) for p, before in kept.items())

@@ -60,11 +60,25 @@ def test_a_loss_that_is_no_number_stops_with_step_and_term_and_leaves_the_weight
     with pytest.raises(train.Diverged) as caught:
         short(model, loss=loss, out=tmp_path, callbacks=[From(8, lambda run: broken.append(1))], schedule="constant", ema=None)
     message = str(caught.value)
-    assert re.search(says("step 9 (epoch 2, batch 3 of 6)", f"texture is {value}", "the loss itself", str(tmp_path)), message), message
+    assert re.search(says("step 9 (epoch 2, batch 3 of 6)", f"texture is {value}", "the loss itself"), message), message
     assert "hole is" not in message
+    assert "last good state" not in message and not list(tmp_path.glob("*.safetensors"))  # it ended before there was one
     broken.clear()
     short(twin, loss=loss, callbacks=[StopAfter(8)], schedule="constant", ema=None)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+
+
+def test_the_last_good_state_is_named_where_there_is_one(tmp_path):
+    broken = []
+    with pytest.raises(train.Diverged, match=says("last good state of the run is in", str(tmp_path))):
+        short(
+            tiny(),
+            loss=lambda prediction, target, mask: losses.hole_l1(prediction, target, mask) * (float("nan") if broken else 1),
+            out=tmp_path,
+            callbacks=[From(8, lambda run: broken.append(1))],
+            checkpoint_seconds=1e-9,
+        )
+    assert (tmp_path / "last.safetensors").exists()
 
 
 def test_the_first_layer_that_breaks_is_named():
