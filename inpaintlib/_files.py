@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
@@ -98,42 +99,37 @@ def read_safetensors(path: Path, sha256: str | None = None) -> tuple[dict[str, T
         DamagedError: a pickle, which is never opened, or a file that is cut off, damaged, or something else altogether.
         OSError: it cannot be read at all.
     """
-    from safetensors import safe_open
+    from safetensors.torch import load
 
-    with open(path, "rb") as file:
-        head = file.read(9)
+    data = path.read_bytes()  # once: a run may put another file in its place meanwhile
     # A safetensors file begins with the length of its JSON header, whose first byte may happen to be that of a pickle.
-    size = path.stat().st_size
-    ours = head[8:] == b"{" and 8 + int.from_bytes(head[:8], "little") <= size
-    if not ours and (head[:1] == b"\x80" or head[:2] == b"PK"):  # the first bytes of a bare pickle, and of torch.save's zip
+    end = 8 + int.from_bytes(data[:8], "little")
+    ours = data[8:9] == b"{" and end <= len(data)
+    if not ours and (data[:1] == b"\x80" or data[:2] == b"PK"):  # the first bytes of a bare pickle, and of torch.save's zip
         raise DamagedError(
             "is a pickle (what torch.save writes). Opening one can run code that somebody hid in it, so it is not opened. "
             "Where you trust its origin, turn it into safetensors with safetensors.torch.save_file"
         )
     if ours:
-        _verify(path, sha256)
-    opened: Any
+        _verify(data, end, sha256)
     try:
-        with safe_open(path, framework="pt") as opened:
-            return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata() or {}  # noqa: SIM118 (it is no dict)
-    except OSError:
-        raise
+        return dict(sorted(load(data).items())), json.loads(data[8:end]).get("__metadata__") or {}
     except Exception as error:  # whatever a reader may stumble over
-        raise DamagedError(f"is cut off or damaged ({size:,} bytes; {error})") from None
+        raise DamagedError(f"is cut off or damaged ({len(data):,} bytes; {error})") from None
 
 
-def _verify(path: Path, sha256: str | None) -> None:
-    """Raise where a file's bytes are not those that its checksum, inside or given, was taken of."""
-    with open(path, "rb") as file:
-        head = file.read(8)
-        head += file.read(int.from_bytes(head, "little"))
-        signed = _SIGNED.search(head)
-        if signed is None and sha256 is None:
-            return
-        if signed:
-            sha256 = signed[1].decode(errors="replace")
-            head = head.replace(signed[0], _checksum_word(_UNSIGNED), 1)
-        found = hashlib.file_digest(file, lambda: hashlib.sha256(head)).hexdigest()
+def _verify(data: bytes, end: int, sha256: str | None) -> None:
+    """Raise where a file, whose header goes to ``end``, is not the one that its checksum, inside or given, was taken of."""
+    head = data[:end]
+    signed = _SIGNED.search(head)
+    if signed is None and sha256 is None:
+        return
+    if signed:
+        sha256 = signed[1].decode(errors="replace")
+        head = head.replace(signed[0], _checksum_word(_UNSIGNED), 1)
+    digest = hashlib.sha256(head)
+    digest.update(memoryview(data)[end:])
+    found = digest.hexdigest()
     if found != sha256:
         told = str(sha256)[:16]
-        raise DamagedError(f"is cut off or damaged ({path.stat().st_size:,} bytes; their SHA-256 is {found[:16]}..., not {told}...)")
+        raise DamagedError(f"is cut off or damaged ({len(data):,} bytes; their SHA-256 is {found[:16]}..., not {told}...)")

@@ -7,13 +7,14 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from inpaintlib import baselines, data, masks, metrics, models
-from inpaintlib._files import read_safetensors
+from inpaintlib._files import pack_safetensors, read_safetensors, write_atomically
 from inpaintlib.models import pretrained
 from inpaintlib.models.pretrained import FOLDER, SUMS, load_pretrained, render_card, save_pretrained
 from inpaintlib.train import report
@@ -119,3 +120,25 @@ def test_the_cards_reach_what_the_course_promises():
     reached = {name: load_pretrained(name)[2]["quality on the test images"] for name in ("course_unet", "vanilla_unet")}
     assert reached["course_unet"]["lines: composited, image"]["PSNR dB"] >= 35
     assert reached["vanilla_unet"]["composited, image"]["PSNR dB"] >= 33.5
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_whole(tmp_path):
+    """A run saves while somebody looks: what comes is the file before or the one after, never some of each."""
+    path, files = tmp_path / "it.safetensors", [pack_safetensors({"x": torch.full((n,), float(n))}, {"n": str(n)}) for n in (10, 5000)]
+    write_atomically(path, files[0])
+    done = threading.Event()
+
+    def replace():
+        while not done.is_set():
+            for whole in files:
+                write_atomically(path, whole)
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        for _ in range(200):
+            tensors, words = read_safetensors(path)
+            assert len(tensors["x"]) == int(words["n"]) and bool((tensors["x"] == len(tensors["x"])).all())
+    finally:
+        done.set()
+        writer.join()
