@@ -48,7 +48,7 @@ def test_gated_over_a_bare_convolution(size, activation, ratio, report):
     """
     value = _gated_over_plain(size, activation, nn.Conv2d(size[1], 2 * size[1], 3, padding=1), ratio)
     label = f"GatedConv2d {'with ELU' if activation else 'without activation'} / nn.Conv2d of twice the width and nothing"
-    report(label, value, bar=1.05, how=_how(size), at_worst=1.15)
+    report(label, value, bar=1.05, how=_how(size), at_worst=1.1)
 
 
 @pytest.mark.parametrize("channels", [64, 128])
