@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 import re
 import warnings
@@ -149,6 +150,9 @@ def join(device: str | torch.device | None = None) -> tuple[Ranks, torch.device]
         return ranks, place
     place = _own_device(place, ranks, asked=str(device or os.environ.get("INPAINTLIB_DEVICE") or "auto") != "auto")
     if not dist.is_initialized():  # once in the life of a process: fit may be called again and again
+        # Its functions keep, as defaults, the group that is there when they are imported, which DistributedDataParallel does. Imported now
+        # they keep none; else the group's threads outlive leave(), and one that is late aborts the process at its very end.
+        importlib.import_module("torch.distributed.nn")
         backend = "cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo"
         try:
             dist.init_process_group(backend, timeout=PATIENCE)
