@@ -337,7 +337,7 @@ def learn(network, steps=400, batch_size=32, lr=4e-3):
 
 
 torch.manual_seed(0)
-steps = 3000 if inpaintlib.profile() == "full" else 300
+steps = 3000 if inpaintlib.profile() == "full" else 250
 networks = {f"{16 * c} numbers": learn(autoencoder(c), steps) for c in (3, 12)}
 with torch.no_grad():
     rebuilt = {name: network(some) for name, network in networks.items()}
@@ -348,7 +348,7 @@ viz.show(
         row_titles=["original", *rebuilt],
         width=7,
     ),
-    alt="Five small pictures, and below them two rows of blurred versions: from 48 numbers coloured "
+    alt="Five small pictures, and below them two rows of blurred versions: from 48 numbers "
     "clouds, from 192 numbers recognisable shapes.",
     caption="What comes out of the bottleneck, after a few seconds of training, for pictures that it never saw.",
 )
@@ -420,7 +420,7 @@ class WithoutSkips(VanillaUNet):
 
 test_images = unseen.float()
 test_masks = masks.benchmark("lines")[:200].float()
-epochs = 30 if inpaintlib.profile() == "full" else 0.75
+epochs = 30 if inpaintlib.profile() == "full" else 0.5
 scores = {}
 for name, make in {"with skips": VanillaUNet, "without": WithoutSkips}.items():
     torch.manual_seed(0)
@@ -508,7 +508,7 @@ fixed = masks.lines(
 x, held_out, held_masks = few.float(), test_images[:64], test_masks[:64]
 optimizer = torch.optim.Adam(memory.parameters(), lr=2e-3)
 at, seen_loss, unseen_loss = [], [], []
-for step in range(151):
+for step in range(121):
     if step % 15 == 0:
         with torch.no_grad():
             y, m = memory(held_out * held_masks, held_masks), 1 - held_masks
@@ -533,7 +533,7 @@ axes[0, 0].set(xlabel="training step", ylabel="error in the hole (0 to 1)", ylim
 axes[0, 0].legend()
 viz.show(
     figure,
-    alt="Two curves over 150 steps. The error on the sixteen training pictures keeps falling; on other "
+    alt="Two curves over 120 steps. The error on the sixteen training pictures keeps falling; on other "
     "pictures it falls at first, then stays high and rises a little.",
     caption="Learning by heart. From where the curves part, the network learns these 16, and no more about pictures.",
 )
