@@ -14,7 +14,7 @@ lab: ## open JupyterLab on the first lesson (ARGS="--no-browser --port 9000")
 doctor: ## look for what could go wrong on this machine, and how to mend it
 	@$(COURSE) doctor $(ARGS)
 
-test: ## run everything that must hold, in about 20 minutes on two cores
+test: ## run everything that must hold, in 20 to 27 minutes on two cores
 	@$(COURSE) test $(ARGS)
 
 test-full: ## the same at the large sizes
