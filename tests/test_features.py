@@ -321,8 +321,6 @@ def test_mistakes_end_with_one_line_that_helps(capsys, tmp_path):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_ships_knows_a_picture_from_noise_and_a_shift_from_a_swap(name):
     """A perceptual distance that is worth its name: a slightly moved photograph is nearer than one with as much noise, pixel by pixel."""
-    if not (pretrained.FOLDER / f"features_{name}.safetensors").exists():
-        pytest.skip("its weights do not ship yet")
     image = data.load_images("photos", "test", limit=60).float()
     moved = image.roll(1, -1)
     error = (moved - image).square().mean((1, 2, 3), keepdim=True)

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from inpaintlib import baselines, data, fill, masks, models, tiling
-from inpaintlib.models.pretrained import FOLDER
 
 
 @pytest.fixture
@@ -33,7 +32,6 @@ def test_the_file_holds_what_the_inpainter_gives(folder, capsys):
     assert "90 x 70 pixels" in said and "written: photo_filled.png" in said
 
 
-@pytest.mark.skipif(not (FOLDER / "course_unet.safetensors").exists(), reason="the weights do not ship yet")
 def test_the_best_network_fills_better_than_the_mean(folder):
     assert fill.main(["photo.png", "hole.png", "--hole", "white", "--out", "new/net.png"]) == 0
     image, mask = data.load_photo("photo.png"), masks.from_image("hole.png", hole="white")

@@ -9,7 +9,7 @@ import torch
 
 from inpaintlib import baselines, data, masks, metrics, models
 from inpaintlib.models.hole_detector import HoleDetector
-from inpaintlib.models.pretrained import FOLDER, load_pretrained
+from inpaintlib.models.pretrained import load_pretrained
 from inpaintlib.train import detector as work
 from tests.training import one_thread
 
@@ -223,7 +223,6 @@ def test_the_command_writes_weights_and_a_card(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("error: there is no inpainter 'magic'")
 
 
-@pytest.mark.skipif(not (FOLDER / "hole_detector.safetensors").exists(), reason="the weights do not ship yet")
 def test_the_shipped_detector_finds_what_it_learned_from():
     model = models.detector(pretrained=True)
     images = data.load_images("photos", "test", limit=60)
